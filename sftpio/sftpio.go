@@ -1,0 +1,72 @@
+// Package sftpio is drop folders: inbound and outbound, remote (SFTP) and local,
+// behind one contract.
+//
+// Names that a remote tells are untrusted: only base names without control
+// characters and of bounded length are ever used. A half file is never taken and
+// never left behind under a final name.
+package sftpio
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+)
+
+var (
+	// ErrUnreachable: the remote could not be reached, or the connection died. Worth another run.
+	ErrUnreachable = errors.New("the remote could not be reached")
+	// ErrHostKey: the remote's host key is not one of those pinned. Never connect.
+	ErrHostKey = errors.New("the remote's host key is not pinned")
+	// ErrTaken: a file with this name and other bytes lies there already. It was not touched.
+	ErrTaken = errors.New("another file has this name")
+	// ErrChanged: the file changed while it was read.
+	ErrChanged = errors.New("the file changed while it was read")
+	// ErrNotStored: the remote accepted a file but does not hold its bytes.
+	ErrNotStored = errors.New("the remote does not hold the bytes that were sent")
+)
+
+// Names inside an inbound folder.
+const (
+	ProcessingDir = "processing" // claimed files
+	RejectedDir   = "rejected"   // files refused, each with a reason file beside it
+)
+
+// Entry is one file of a folder.
+type Entry struct {
+	Name     string // base name as it arrived
+	Claim    string // path below the folder where it lies now: Name, or processing/Name
+	Size     int64  // bytes
+	Modified time.Time
+}
+
+// Inbound is a folder that files arrive in.
+type Inbound interface {
+	// Ready lists the files that are complete by the folder's readiness rule, by
+	// name, and the files claimed before and not settled since. Ignored names,
+	// directories and symbolic links are left out.
+	Ready(ctx context.Context) (ready, claimed []Entry, err error)
+	// Claim moves a ready file below processing/ so that nobody else takes it. Where the
+	// server does not allow that, the entry comes back unchanged with its Claim equal to its Name.
+	Claim(ctx context.Context, e Entry) (Entry, error)
+	// Fetch writes the whole file to w. It returns the bytes written, and ErrChanged
+	// when size or time differ before and after.
+	Fetch(ctx context.Context, e Entry, w io.Writer) (int64, error)
+	// Reject moves a file to rejected/ and writes the reason beside it as NAME.reason.txt.
+	// It does nothing when the claim is gone and the rejected file is there: safe to repeat.
+	Reject(ctx context.Context, e Entry, reason string) error
+	// Remove deletes a claimed file. No file is no error: safe to repeat.
+	Remove(ctx context.Context, e Entry) error
+	io.Closer
+}
+
+// Outbound is a folder that answers leave by.
+type Outbound interface {
+	// Publish puts the bytes of r under name. It writes a temporary name in the same
+	// folder, reads size and SHA-256 (lower-case hex) back, renames without ever replacing,
+	// and looks again afterwards. It returns nil only when the bytes are there under
+	// their final name. It is safe to repeat: when the file is there with the same
+	// bytes it does nothing; with other bytes it returns ErrTaken.
+	Publish(ctx context.Context, name string, r io.ReadSeeker, size int64, digest string) error
+	io.Closer
+}
