@@ -56,6 +56,9 @@ func DecodeLine(stored []byte, l *Line) error {
 	all := string(stored)
 	pos := 0
 	number := func() uint64 {
+		if pos > len(stored) {
+			return 0 // an earlier piece was cut off
+		}
 		n, size := binary.Uvarint(stored[pos:])
 		if size <= 0 {
 			pos = len(stored) + 1

@@ -84,7 +84,7 @@ var fileNext = map[FileState][]FileState{
 	FileReceived: {FileChecked, FileRejected, FileRecalled},
 	FileChecked:  {FileRejected, FileHeld, FileAccepted},
 	FileHeld:     {FileAccepted, FileRecalled},
-	FileAccepted: {FileRunning, FileHeld, FileRecalled},
+	FileAccepted: {FileRunning, FileAnswered, FileHeld, FileRecalled}, // answered: nothing could be sent by the run's end
 	FileRunning:  {FileAnswered},
 	FileAnswered: {FileDelivered},
 }

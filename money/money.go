@@ -61,6 +61,9 @@ func (a Amount) Decimal() string {
 // is an error.
 func ParseDecimal(text string, c Currency) (Amount, error) {
 	whole, fraction, _ := strings.Cut(text, ".")
+	if whole == "" {
+		return Amount{}, ErrAmount
+	}
 	exp := c.Exponent()
 	for len(fraction) > exp && fraction[len(fraction)-1] == '0' {
 		fraction = fraction[:len(fraction)-1]
@@ -70,7 +73,7 @@ func ParseDecimal(text string, c Currency) (Amount, error) {
 	}
 	digits := whole + fraction + strings.Repeat("0", exp-len(fraction))
 	minor, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil || digits[0] == '+' || digits[0] == '-' {
+	if err != nil || whole[0] == '+' || whole[0] == '-' {
 		return Amount{}, ErrAmount
 	}
 	return Amount{minor, c}, nil

@@ -11,6 +11,8 @@ import (
 	"errors"
 	"io"
 	"time"
+
+	"cardbatch/internal/privatefile"
 )
 
 var (
@@ -24,6 +26,10 @@ var (
 	ErrChanged = errors.New("the file changed while it was read")
 	// ErrNotStored: the remote accepted a file but does not hold its bytes.
 	ErrNotStored = errors.New("the remote does not hold the bytes that were sent")
+	// ErrRefused: the folder's side said no: a permission, a full disk, a quota. A person must look.
+	ErrRefused = errors.New("the folder refused the operation")
+	// ErrKeyPermissions: others than the owner may read the private key.
+	ErrKeyPermissions = privatefile.ErrPermissions
 )
 
 // Names inside an inbound folder.
@@ -38,6 +44,10 @@ type Entry struct {
 	Claim    string // path below the folder where it lies now: Name, or processing/Name
 	Size     int64  // bytes
 	Modified time.Time
+	// Digest is the SHA-256 of the bytes as they were fetched, lower-case hex; the
+	// folder leaves it empty, the caller fills it in. Remove and Reject need it for a file whose Claim
+	// is its Name: nothing else tells it from another file that came under the same name since.
+	Digest string
 }
 
 // Inbound is a folder that files arrive in.
@@ -48,14 +58,17 @@ type Inbound interface {
 	Ready(ctx context.Context) (ready, claimed []Entry, err error)
 	// Claim moves a ready file below processing/ so that nobody else takes it. Where the
 	// server does not allow that, the entry comes back unchanged with its Claim equal to its Name.
+	// ErrTaken: a file of the same name is claimed and not settled. fs.ErrNotExist: it is gone.
 	Claim(ctx context.Context, e Entry) (Entry, error)
 	// Fetch writes the whole file to w. It returns the bytes written, and ErrChanged
 	// when size or time differ before and after.
 	Fetch(ctx context.Context, e Entry, w io.Writer) (int64, error)
 	// Reject moves a file to rejected/ and writes the reason beside it as NAME.reason.txt.
 	// It does nothing when the claim is gone and the rejected file is there: safe to repeat.
+	// ErrChanged: another file lies in the place of an unclaimed one, and was not touched.
 	Reject(ctx context.Context, e Entry, reason string) error
 	// Remove deletes a claimed file. No file is no error: safe to repeat.
+	// ErrChanged: another file lies in the place of an unclaimed one, and was not touched.
 	Remove(ctx context.Context, e Entry) error
 	io.Closer
 }

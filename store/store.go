@@ -62,8 +62,12 @@ type Store interface {
 	// not be written here.
 	Begin(ctx context.Context, actor Actor) (Session, error)
 	// Adopt binds the store as it stands to this installation (promise P9),
-	// whatever Begin would say about it; the reason goes to the journal.
+	// whatever Begin would say about it, the environment aside; the reason goes to the journal.
 	Adopt(ctx context.Context, actor Actor, reason string) error
+	// Check says what Begin would refuse, and neither takes the lock nor writes:
+	// *LockedError while a session lasts, ErrUnbound, ErrEnvironment. It is for
+	// people who look; only Begin decides.
+	Check(ctx context.Context) error
 	// Close releases everything. Sessions must be ended before.
 	Close() error
 }
@@ -110,9 +114,9 @@ type Reader interface {
 	// LineByRef finds the line of a file with the reference.
 	LineByRef(ctx context.Context, file batch.FileID, ref batch.LineRef) (batch.LineRecord, error)
 	Tally(ctx context.Context, file batch.FileID) (batch.Tally, error)
-	// NextQueued returns at most limit queued lines after the cursor, ordered by
-	// phase, file and line, of files that are accepted, running, answered or delivered.
-	NextQueued(ctx context.Context, phase batch.Phase, after batch.LineAddress, limit int) ([]batch.LineRecord, error)
+	// NextQueued returns at most q.Limit queued lines after q.After, ordered by file and
+	// line, of files that are accepted, running, answered or delivered.
+	NextQueued(ctx context.Context, q QueueQuery) ([]batch.LineRecord, error)
 	// Plan sums what is queued, by merchant, gateway, command and currency.
 	Plan(ctx context.Context) ([]PlanRow, error)
 
@@ -163,6 +167,14 @@ type LineQuery struct {
 	Limit  int // 0: all
 }
 
+// QueueQuery selects queued lines: one phase of one gateway, after a cursor.
+type QueueQuery struct {
+	Phase   batch.Phase
+	Gateway batch.GatewayName
+	After   batch.LineAddress
+	Limit   int
+}
+
 // PlanRow is one line of what would be sent.
 type PlanRow struct {
 	Merchant batch.MerchantID
@@ -189,19 +201,24 @@ type Session interface {
 	StageLines(ctx context.Context, file batch.FileID, lines []StagedLine) error
 	// StageFindings adds findings to a file that has no verdict.
 	StageFindings(ctx context.Context, file batch.FileID, findings []batch.Finding) error
+	// Checked records that a file was read whole and its lines are staged: received becomes
+	// checked, with header and layout, which Index and Alike need. It may be repeated until the verdict.
+	Checked(ctx context.Context, f batch.File) error
 	// Index makes the staged lines known by reference and by likeness, then yields for every
 	// staged line an earlier line with the same reference: in the same file, or in a file of the same merchant
-	// that is not rejected or recalled. Lines staged as refused take no part.
+	// that is not rejected or recalled. Lines staged as refused take no part. The caller may
+	// write while it ranges.
 	Index(ctx context.Context, file batch.FileID) iter.Seq2[Namesake, error]
-	// Alike counts the staged payment lines that resemble (wallet, amount, currency)
-	// a line of another file received since, and names one such file.
+	// Alike counts the staged payment lines still queued that resemble (wallet, amount, currency) a line of
+	// another file that was received since or is still running, and names one such file. It follows Index.
 	Alike(ctx context.Context, file batch.FileID, since time.Time) (lines int, example batch.FileID, err error)
 	// AnswerAgain gives staged lines the outcome of their namesakes, marked as duplicate.
 	AnswerAgain(ctx context.Context, file batch.FileID, pairs []Namesake) error
 	// RefuseStaged makes staged lines refused with the code, because of their findings.
 	RefuseStaged(ctx context.Context, file batch.FileID, lines []int, code string) error
 	// Decide gives the file its verdict: f.State is rejected, held or accepted, with
-	// header, layout, counts and totals. A rejected file loses its lines.
+	// header, layout, counts and totals. A rejected file loses its lines; of any other
+	// f.Lines must be the number of lines staged.
 	// It makes the ACK. A held file that is released or recalled gets another one by Move.
 	Decide(ctx context.Context, f batch.File) error
 
@@ -219,7 +236,7 @@ type Session interface {
 	// Record writes outcomes, each conditional on the state that it expects, with what they change.
 	Record(ctx context.Context, outcomes []LineOutcome) error
 
-	// Answer makes the RESULT of a running file (all lines as they stand; file becomes answered), or, for
+	// Answer makes the RESULT of a running or accepted file (all lines as they stand; file becomes answered), or, for
 	// a file answered before, a SUPPLEMENT of the lines that became final since, and returns it.
 	// ErrNotFound: nothing to say.
 	Answer(ctx context.Context, file batch.FileID, at time.Time) (AnswerFile, error)

@@ -1,0 +1,38 @@
+package batch
+
+import (
+	"slices"
+	"time"
+
+	"cardbatch/money"
+)
+
+// Contract is a merchant's acceptance contract, bound to a gateway.
+type Contract struct {
+	ID             ContractID
+	Merchant       MerchantID
+	Gateway        GatewayName
+	CardTypes      []string         // accepted; none listed: all
+	Currencies     []money.Currency // accepted; none listed: all
+	MerchantSource bool             // the gateway account allows MERCHANT as source
+	UnknownSeries  SeriesPolicy
+	Zone           *time.Location // of the merchant
+}
+
+// SeriesPolicy says what happens to a merchant-initiated payment without a first
+// cardholder-initiated transaction on record (rules, section 3).
+type SeriesPolicy string
+
+const (
+	RefuseUnknownSeries SeriesPolicy = "refuse" // refused 02302
+	HoldUnknownSeries   SeriesPolicy = "hold"   // stays queued
+	SendUnknownSeries   SeriesPolicy = "send"   // sent without a reference to a first transaction
+)
+
+func (c *Contract) acceptsType(cardType string) bool {
+	return len(c.CardTypes) == 0 || cardType == "" || slices.Contains(c.CardTypes, cardType)
+}
+
+func (c *Contract) acceptsCurrency(currency money.Currency) bool {
+	return len(c.Currencies) == 0 || slices.Contains(c.Currencies, currency)
+}

@@ -1,0 +1,271 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"text/template"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/crypto/ssh"
+
+	"cardbatch/gateway/simulator"
+	"cardbatch/internal/sftpserver"
+	"cardbatch/sftpio"
+	"cardbatch/vault"
+)
+
+// demoConfig is the configuration of the demo's workspace.
+//
+//go:embed demo.yaml
+var demoConfig string
+
+// demoMarker lies in every folder that demo made, and in no other: only those are cleared.
+const demoMarker = ".cardbatch-demo"
+
+type demoOptions struct {
+	dir   string
+	serve bool
+}
+
+func (a *app) newDemo() *cobra.Command {
+	o := demoOptions{dir: "demo"}
+	c := &cobra.Command{
+		Use:   "demo [DIR]",
+		Short: "Show the whole job on loopback: SFTP server, simulator, sample files",
+		Long: `demo makes a fresh workspace (DIR, by default ./demo), starts an SFTP server and
+the payment simulator on loopback, puts sample files into the inbound folder
+over SFTP, runs 'cardbatch run' on them, and shows what came back. The workspace
+stays for looking around. A folder that demo did not make is never touched.`,
+		Example: `  cardbatch demo
+  cardbatch --config demo/cardbatch.yaml explain PAY-20261121-01 INV-9005`,
+		GroupID: "setup",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				o.dir = args[0]
+			}
+			return a.demo(c.Context(), o)
+		},
+	}
+	c.Flags().BoolVar(&o.serve, "serve", false, "keep the servers up until interrupted, to run again")
+	return c
+}
+
+func (a *app) demo(ctx context.Context, o demoOptions) error {
+	if err := clearDemo(o.dir); err != nil {
+		return err
+	}
+	d, err := startDemo(o.dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	fmt.Fprintf(a.stdout, "SFTP server  %s, its host key pinned in %s\n", d.sftp.Addr(), filepath.Join(o.dir, "keys", "known_hosts"))
+	fmt.Fprintf(a.stdout, "simulator    %s\n\n", d.endpoint)
+	if err := d.upload(ctx, a.stdout); err != nil {
+		return err
+	}
+	for _, step := range []struct {
+		title string
+		args  []string
+	}{
+		{"The night job", []string{"run"}},
+		{"The files", []string{"files"}},
+	} {
+		fmt.Fprintf(a.stdout, "\n%s: cardbatch %s\n\n", step.title, step.args[0])
+		if err := a.self(ctx, append([]string{"--config", d.config}, step.args...)); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(a.stdout, "\nOver SFTP, the merchant finds:\n\n")
+	if err := printTree(a.stdout, filepath.Join(o.dir, "sftp")); err != nil {
+		return err
+	}
+	stats := d.simulator.Stats()
+	fmt.Fprintf(a.stdout, `
+The simulator carried out %d payments and answered %d look-ups.
+
+Look around:
+  cardbatch --config %[3]s status
+  cardbatch --config %[3]s show PAY-20261121-01
+  cardbatch --config %[3]s explain PAY-20261121-01 INV-9005
+`, stats.Charges, stats.Lookups, d.config)
+	if o.serve {
+		fmt.Fprintf(a.stdout, "\nThe servers stay up until you press Ctrl-C.\n")
+		ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		<-ctx.Done()
+	}
+	return nil
+}
+
+// clearDemo removes an earlier demo, and nothing else.
+func clearDemo(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := os.Lstat(filepath.Join(dir, demoMarker)); err != nil {
+		return &codeError{exitFailure, fmt.Errorf("%s is not an earlier demo", dir), "Name another folder: cardbatch demo DIR."}
+	}
+	return os.RemoveAll(dir)
+}
+
+// demoWorld is the servers of a demo.
+type demoWorld struct {
+	dir       string
+	config    string
+	sftp      *sftpserver.Server
+	simulator *simulator.Simulator
+	endpoint  string
+}
+
+func (d *demoWorld) Close() error {
+	var errs []error
+	if d.sftp != nil {
+		errs = append(errs, d.sftp.Close())
+	}
+	if d.simulator != nil {
+		errs = append(errs, d.simulator.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// startDemo makes the workspace and starts its servers.
+func startDemo(dir string) (_ *demoWorld, err error) {
+	d := &demoWorld{dir: dir, config: filepath.Join(dir, "cardbatch.yaml")}
+	defer func() {
+		if err != nil {
+			_ = d.Close()
+		}
+	}()
+	served := filepath.Join(dir, "sftp")
+	for _, folder := range []string{"keys", "state", "sftp/inbound", "sftp/outbound"} {
+		if err := os.MkdirAll(filepath.Join(dir, folder), 0o700); err != nil {
+			return nil, err
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, demoMarker), nil, 0o600); err != nil {
+		return nil, err
+	}
+	client, err := makeClientKey(d.key("id_ed25519"))
+	if err != nil {
+		return nil, err
+	}
+	if err := vault.Create(d.key("vault.json")); err != nil {
+		return nil, err
+	}
+	if d.sftp, err = sftpserver.Start(served, sftpserver.Options{User: "acme", AuthorizedKeys: []ssh.PublicKey{client}, HostKeyFile: d.key("sftp_host_key")}); err != nil {
+		return nil, err
+	}
+	if d.simulator, err = simulator.New(simulator.Options{StateFile: filepath.Join(dir, "state", "simulator.log")}); err != nil {
+		return nil, err
+	}
+	if d.endpoint, err = d.simulator.Start("127.0.0.1:0"); err != nil {
+		return nil, err
+	}
+	return d, d.writeConfig()
+}
+
+func (d *demoWorld) key(name string) string { return filepath.Join(d.dir, "keys", name) }
+
+func (d *demoWorld) writeConfig() error {
+	host, port, err := net.SplitHostPort(d.sftp.Addr())
+	if err != nil {
+		return err
+	}
+	var text bytes.Buffer
+	err = template.Must(template.New("demo").Parse(demoConfig)).Execute(&text, map[string]string{
+		"Endpoint": d.endpoint, "MerchantID": simulator.DefaultMerchantID, "Host": host, "Port": port,
+	})
+	return errors.Join(err,
+		os.WriteFile(d.key("gateway-password"), []byte(simulator.DefaultPassword+"\n"), 0o600),
+		os.WriteFile(d.key("known_hosts"), []byte(d.sftp.KnownHostsLine()+"\n"), 0o600),
+		os.WriteFile(d.config, text.Bytes(), 0o600))
+}
+
+// makeClientKey writes a new private key and returns its public half.
+func makeClientKey(path string) (ssh.PublicKey, error) {
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		return nil, err
+	}
+	block, err := ssh.MarshalPrivateKey(private, "cardbatch demo")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+		return nil, err
+	}
+	return ssh.NewPublicKey(public)
+}
+
+// upload puts the sample files into the inbound folder over SFTP, as a merchant would.
+func (d *demoWorld) upload(ctx context.Context, out io.Writer) error {
+	folder, err := sftpio.OpenOutbound(ctx, sftpio.Options{
+		Location: d.sftp.Location("acme", "/inbound"), KnownHosts: d.key("known_hosts"), Auth: sftpio.Auth{KeyFile: d.key("id_ed25519")},
+	})
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	return eachSample(func(name string, content []byte) error {
+		sum := sha256.Sum256(content)
+		fmt.Fprintf(out, "put /inbound/%s\n", name)
+		return folder.Publish(ctx, name, bytes.NewReader(content), int64(len(content)), hex.EncodeToString(sum[:]))
+	})
+}
+
+// self runs this program as cron would, and shows what it says. Exit codes of a
+// run that came to its end are part of the show.
+func (a *app) self(ctx context.Context, args []string) error {
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	c := exec.CommandContext(ctx, program, args...)
+	c.Stdout, c.Stderr = a.stdout, a.stderr
+	err = c.Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() >= exitRejected && exit.ExitCode() < exitLocked {
+		fmt.Fprintf(a.stdout, "\nexit code %d\n", exit.ExitCode())
+		return nil
+	}
+	return err
+}
+
+// printTree lists the files below a folder.
+func printTree(w io.Writer, root string) error {
+	return filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || path == root {
+			return err
+		}
+		name, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		if e.IsDir() {
+			name += "/"
+		}
+		_, err = fmt.Fprintf(w, "  %s\n", filepath.ToSlash(name))
+		return err
+	})
+}

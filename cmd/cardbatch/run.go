@@ -1,0 +1,237 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"cardbatch/config"
+	"cardbatch/pipeline"
+)
+
+type runOptions struct {
+	only  []string
+	until string
+}
+
+func (a *app) newRun() *cobra.Command {
+	var o runOptions
+	names := make([]string, len(pipeline.Steps))
+	steps := &strings.Builder{}
+	for i, s := range pipeline.Steps {
+		names[i] = s.Name
+		fmt.Fprintf(steps, "  %-9s %s\n", s.Name, s.Does)
+	}
+	c := &cobra.Command{
+		Use:   "run",
+		Short: "Take files, check them, submit their lines, deliver the answers",
+		Long: `run is the nightly job. It does, in this order:
+
+` + steps.String() + `
+It may be killed at any instant and started again. The first interrupt (SIGINT,
+SIGTERM) stops taking lines, lets calls in flight record their answer and gives
+unsent lines back to the queue; the second one stops waiting. --until does the
+same at a time of day, and then answers and delivers what there is.
+
+Exit codes: 0 done, 10 files or lines rejected, 11 files held, 12 lines in doubt,
+13 answers not delivered, 14 lines not sent or pending, 15 an expected file is
+missing, 20 another run holds the lock, 21 a remote could not be reached,
+22 configuration, 23 refused for safety, 130 interrupted. The highest that
+applies is used.`,
+		Example: `  cardbatch run
+  cardbatch run --until 05:00
+  cardbatch run --only resolve,respond,deliver`,
+		GroupID: "job",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.run(c.Context(), o)
+		},
+	}
+	c.Flags().StringSliceVar(&o.only, "only", nil, "run these steps only: "+strings.Join(names, ", "))
+	c.Flags().StringVar(&o.until, "until", "", "take no more lines after this time of day, HH:MM (default: run.until of the configuration)")
+	return c
+}
+
+func (a *app) run(ctx context.Context, o runOptions) error {
+	in, err := a.open(ctx, true)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	until, err := untilTime(in.cfg, o.until, in.clock())
+	if err != nil {
+		return err
+	}
+	session, err := in.begin(ctx, "run")
+	if err != nil {
+		return err
+	}
+	defer session.End()
+	r, err := in.run(session)
+	if err != nil {
+		return err
+	}
+	ctx, interrupted, release := stopOn(ctx, r, until.Sub(in.clock()), !until.IsZero())
+	defer release()
+	stopProgress := a.showProgress(&r.Progress)
+	summary, err := r.Execute(ctx, o.only...)
+	stopProgress()
+	summary.Interrupted = interrupted()
+	if errors.Is(err, pipeline.ErrUnknownStep) {
+		return usageError("%v", err)
+	}
+	if err != nil && !(summary.Interrupted && errors.Is(err, context.Canceled)) {
+		return err
+	}
+	if err := a.printSummary(summary); err != nil {
+		return err
+	}
+	return exitWith(summaryCode(summary))
+}
+
+// untilTime is when the run stops taking lines; zero for never.
+func untilTime(cfg *config.Config, flag string, now time.Time) (time.Time, error) {
+	at := cfg.Run.Until
+	if flag != "" {
+		if err := at.UnmarshalText([]byte(flag)); err != nil {
+			return time.Time{}, usageError("--until: %v", err)
+		}
+	}
+	if at == "" {
+		return time.Time{}, nil
+	}
+	return at.Next(now.In(cfg.Clock())), nil
+}
+
+// stopOn tells the run to stop at the first signal or after the time limit, and
+// cancels its context at the second signal.
+func stopOn(ctx context.Context, r *pipeline.Run, limit time.Duration, limited bool) (_ context.Context, interrupted func() bool, release func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	stop := make(chan struct{})
+	r.Stop = stop
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	var timeUp <-chan time.Time
+	if limited {
+		timeUp = time.After(limit)
+	}
+	var mu sync.Mutex
+	seen := 0
+	ended := make(chan struct{})
+	go func() {
+		stopped := false
+		for {
+			select {
+			case <-signals:
+				mu.Lock()
+				seen++
+				n := seen
+				mu.Unlock()
+				if !stopped {
+					stopped = true
+					r.Interrupt()
+					close(stop)
+				}
+				if n == 1 {
+					r.Log.Warn("stopping: calls in flight may finish; interrupt again to stop waiting")
+				} else {
+					cancel()
+				}
+			case <-timeUp:
+				if !stopped {
+					stopped = true
+					close(stop)
+				}
+			case <-ended:
+				return
+			}
+		}
+	}()
+	interrupted = func() bool { mu.Lock(); defer mu.Unlock(); return seen > 0 }
+	return ctx, interrupted, func() { signal.Stop(signals); close(ended); cancel() }
+}
+
+// showProgress writes one line a second while a person watches, and returns what ends it.
+func (a *app) showProgress(p *pipeline.Progress) (stop func()) {
+	if !a.onTerminal() || a.json {
+		return func() {}
+	}
+	done := make(chan struct{})
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				fmt.Fprintf(a.stderr, "\r\x1b[K%s", progressLine(p.Now(), time.Now()))
+			case <-done:
+				fmt.Fprint(a.stderr, "\r\x1b[K")
+				return
+			}
+		}
+	})
+	return func() { close(done); wait.Wait() }
+}
+
+// progressLine is what a person reads while the run goes on.
+func progressLine(p pipeline.ProgressNow, now time.Time) string {
+	if p.Since.IsZero() {
+		return fmt.Sprintf("%s: %d lines checked", p.Step, p.Checked)
+	}
+	line := fmt.Sprintf("%s: %d of %d lines", p.Step, p.Done, p.Total)
+	if p.InDoubt > 0 {
+		line += fmt.Sprintf(", %d in doubt", p.InDoubt)
+	}
+	seconds := now.Sub(p.Since).Seconds()
+	if p.Done == 0 || seconds < 1 {
+		return line
+	}
+	rate := float64(p.Done) / seconds
+	line += fmt.Sprintf(", %.0f/s", rate)
+	if left := p.Total - p.Done; left > 0 {
+		line += fmt.Sprintf(", %s left", (time.Duration(float64(left)/rate) * time.Second).Round(time.Second))
+	}
+	return line
+}
+
+// printSummary tells what the run did.
+func (a *app) printSummary(s pipeline.Summary) error {
+	if a.json {
+		return a.printJSON(s)
+	}
+	return writeSummary(a.stdout, s)
+}
+
+func writeSummary(w io.Writer, s pipeline.Summary) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "files\t%d taken\t%d accepted\t%d rejected\t%d held\n", s.Pulled, s.Accepted, s.Rejected, s.Held)
+	fmt.Fprintf(t, "lines\t%d sent\t%d not sent\t%d pending\t%d in doubt\n", s.Sent, s.NotSent, s.Pending, s.InDoubt)
+	fmt.Fprintf(t, "answers\t%d made\t%d delivered\t%d waiting\t\n", s.Answers, s.Delivered, s.Waiting)
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if s.Resolved > 0 {
+		fmt.Fprintf(w, "%d lines in doubt or pending were looked up and have an outcome now\n", s.Resolved)
+	}
+	for _, m := range s.Missing {
+		fmt.Fprintf(w, "missing: %s\n", m)
+	}
+	for _, p := range s.Problems {
+		fmt.Fprintf(w, "%s: %s\n", p.Where, p.Text)
+	}
+	if s.Interrupted {
+		fmt.Fprintln(w, "interrupted: run again to go on")
+	}
+	return nil
+}

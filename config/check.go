@@ -1,0 +1,369 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"net/url"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// checker looks at a configuration as a whole: what each key says is known to be well formed.
+type checker struct {
+	*Config
+	problems Problems
+}
+
+func (c *Config) check() Problems {
+	k := &checker{Config: c}
+	k.zone("time_zone", c.TimeZone)
+	k.merchants()
+	k.contracts()
+	k.gateways()
+	k.remotes()
+	k.sources()
+	k.folders()
+	k.idle()
+	return k.problems
+}
+
+// problem reports at the setting, or at the nearest group around it that the file holds.
+func (k *checker) problem(setting, format string, args ...any) {
+	at := setting
+	origin, ok := k.origins[at]
+	for !ok && at != "" {
+		at = at[:max(0, strings.LastIndexAny(at, ".["))]
+		origin, ok = k.origins[at]
+	}
+	if !ok {
+		origin = Origin{File: k.file}
+	}
+	k.problems = append(k.problems, Problem{Setting: setting, Origin: origin, Text: fmt.Sprintf(format, args...)})
+}
+
+// given reports whether something was written, be it right or wrong.
+func (k *checker) given(setting string) bool {
+	_, ok := k.origins[setting]
+	return ok
+}
+
+// unique reports names that are used twice. Unnamed things were reported before.
+func (k *checker) unique(list, key string, names []string) {
+	first := map[string]int{}
+	for i, name := range names {
+		if name == "" {
+			continue
+		}
+		if j, twice := first[name]; twice {
+			k.problem(fmt.Sprintf("%s[%d].%s", list, i, key), "is the %s of %s[%d] already; give each its own", key, list, j)
+			continue
+		}
+		first[name] = i
+	}
+}
+
+func (k *checker) zone(setting, name string) {
+	if _, err := time.LoadLocation(name); err != nil || name == "Local" {
+		k.problem(setting, "is no IANA time zone such as Europe/Paris")
+	}
+}
+
+func (k *checker) merchants() {
+	for i, m := range k.Merchants {
+		at := fmt.Sprintf("merchants[%d]", i)
+		if m.TimeZone != "" {
+			k.zone(at+".time_zone", m.TimeZone)
+		}
+		for _, currency := range sorted(m.Limits.Amounts) {
+			k.currency(at+".limits.amounts."+currency, currency)
+		}
+	}
+	k.unique("merchants", "id", names(k.Merchants, func(m Merchant) string { return m.ID }))
+}
+
+func (k *checker) currency(setting, code string) {
+	if k.words.Currencies != nil && !k.words.Currencies(code) {
+		k.problem(setting, "is no ISO 4217 alphabetic currency code")
+	}
+}
+
+func (k *checker) contracts() {
+	first := map[[2]string]int{}
+	for i, c := range k.Contracts {
+		at := fmt.Sprintf("contracts[%d]", i)
+		k.merchant(at+".merchant", c.Merchant)
+		k.named(at+".gateway", c.Gateway, "gateway", names(k.Gateways, func(g Gateway) string { return g.Name }))
+		for j, cardType := range c.CardTypes {
+			if len(k.words.CardTypes) > 0 && !slices.Contains(k.words.CardTypes, cardType) {
+				k.problem(fmt.Sprintf("%s.card_types[%d]", at, j), "must be one of %s", strings.Join(k.words.CardTypes, " "))
+			}
+		}
+		for j, currency := range c.Currencies {
+			k.currency(fmt.Sprintf("%s.currencies[%d]", at, j), currency)
+		}
+		key := [2]string{c.Merchant, c.ID}
+		if j, twice := first[key]; twice && c.ID != "" {
+			k.problem(at+".id", "is the id of contracts[%d] of the same merchant already; ids must differ", j)
+			continue
+		}
+		first[key] = i
+	}
+}
+
+func (k *checker) merchant(setting, id string) {
+	k.named(setting, id, "merchant", names(k.Merchants, func(m Merchant) string { return m.ID }))
+}
+
+// named reports a reference that leads nowhere. Without any of its kind that was reported before.
+func (k *checker) named(setting, name, kind string, known []string) {
+	if name == "" || len(known) == 0 || slices.Contains(known, name) {
+		return
+	}
+	if near := nearest(name, known); near != "" {
+		k.problem(setting, "names no %s of this file; did you mean %s?", kind, near)
+		return
+	}
+	k.problem(setting, "names no %s of this file", kind)
+}
+
+func names[T any](all []T, name func(T) string) []string {
+	list := make([]string, len(all))
+	for i, one := range all {
+		list[i] = name(one)
+	}
+	return list
+}
+
+func (k *checker) gateways() {
+	for i := range k.Gateways {
+		at := fmt.Sprintf("gateways[%d]", i)
+		g := &k.Gateways[i]
+		switch {
+		case g.Endpoint == "":
+		case g.Embedded():
+			if k.Environment == "LIVE" {
+				k.problem(at+".endpoint", "the embedded simulator charges nobody; it is for TEST only")
+			}
+		default:
+			k.endpoint(at, g)
+			if !k.given(at + ".merchant_id") {
+				k.problem(at+".merchant_id", "is missing: the gateway is not embedded")
+			}
+			if !k.given(at + ".password") {
+				k.problem(at+".password", "is missing: the gateway is not embedded")
+			}
+		}
+	}
+	k.unique("gateways", "name", names(k.Gateways, func(g Gateway) string { return g.Name }))
+}
+
+// endpoint checks the form of a URL and that it belongs to the environment (promise
+// P9). A test profile's id starts with TEST (mastercard-gateway facts, section 7).
+func (k *checker) endpoint(at string, g *Gateway) {
+	u, err := url.Parse(g.Endpoint)
+	if err != nil || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		k.problem(at+".endpoint", "must be https://HOST, without path and credentials, or embedded:")
+		return
+	}
+	loopback := isLoopback(u.Hostname())
+	if u.Scheme != "https" && (u.Scheme != "http" || !loopback || k.Environment == "LIVE") {
+		k.problem(at+".endpoint", "must begin with https://")
+	}
+	testHost, testMerchant := saysTest(u.Hostname()), strings.HasPrefix(g.MerchantID, "TEST")
+	switch {
+	case k.Environment == "LIVE" && testHost:
+		k.problem(at+".endpoint", "belongs to a test world, but environment is LIVE")
+	case k.Environment == "LIVE" && testMerchant:
+		k.problem(at+".merchant_id", "is a test account, but environment is LIVE")
+	case k.Environment == "TEST" && !testHost && !testMerchant && !loopback:
+		k.problem(at+".endpoint", "nothing in endpoint or merchant_id says that this is a test account, but environment is TEST")
+	}
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// testWords in the name of a host mark a test world.
+var testWords = []string{"test", "mtf", "sandbox", "uat", "staging", "demo", "dev", "simulator"}
+
+func saysTest(host string) bool {
+	words := strings.FieldsFunc(strings.ToLower(host), func(c rune) bool { return !unicode.IsLetter(c) })
+	return slices.ContainsFunc(words, func(w string) bool { return slices.Contains(testWords, w) })
+}
+
+func (k *checker) remotes() {
+	for i, r := range k.Remotes {
+		at := fmt.Sprintf("remotes[%d]", i)
+		if r.Key == "" && !r.Agent && !k.given(at+".password") {
+			k.problem(at, "has no way to sign in; give key, agent or password")
+		}
+		if r.Certificate != "" && r.Key == "" && !r.Agent {
+			k.problem(at+".certificate", "goes with a key; give key or agent too")
+		}
+		if k.given(at+".key_passphrase") && r.Key == "" {
+			k.problem(at+".key_passphrase", "has no effect without key")
+		}
+		if strings.ContainsAny(r.Host, "/@ ") || strings.Count(r.Host, ":") == 1 {
+			k.problem(at+".host", "must be a host name or address alone; port and user have keys of their own")
+		}
+	}
+	k.unique("remotes", "name", names(k.Remotes, func(r Remote) string { return r.Name }))
+}
+
+func (k *checker) sources() {
+	for i := range k.Sources {
+		at := fmt.Sprintf("sources[%d]", i)
+		s := &k.Sources[i]
+		for j, id := range s.Merchants {
+			k.merchant(fmt.Sprintf("%s.merchants[%d]", at, j), id)
+		}
+		remotes := names(k.Remotes, func(r Remote) string { return r.Name })
+		for _, end := range []struct{ key, remote string }{{".inbound", s.Inbound.Remote}, {".outbound", s.Outbound.Remote}} {
+			if end.remote != "" && len(k.Remotes) == 0 {
+				k.problem(at+end.key+".remote", "names no remote of this file; there is no list of remotes")
+			}
+			k.named(at+end.key+".remote", end.remote, "remote", remotes)
+		}
+		k.glob(at+".inbound.pattern", s.Inbound.Pattern)
+		for j, e := range s.Expected {
+			k.glob(fmt.Sprintf("%s.expected[%d].pattern", at, j), e.Pattern)
+		}
+		k.readiness(at+".inbound", s)
+		if s.Control == "none" && len(s.Merchants) > 1 {
+			k.problem(at+".merchants", "a file with control: none does not say whose it is; name one merchant")
+		}
+		k.columns(at, s)
+	}
+	k.unique("sources", "name", names(k.Sources, func(s Source) string { return s.Name }))
+}
+
+func (k *checker) glob(setting, pattern string) {
+	if _, err := path.Match(pattern, ""); err != nil || strings.Contains(pattern, "/") {
+		k.problem(setting, "must be a pattern of file names: letters, * ? and [a-z], without /")
+	}
+}
+
+func (k *checker) readiness(at string, s *Source) {
+	if strings.Contains(s.Inbound.DoneSuffix, "/") {
+		k.problem(at+".done_suffix", "must be the end of a file name, without /")
+	}
+	if s.Inbound.Ready == "trailer" && s.Control == "none" {
+		k.problem(at+".ready", "a file with control: none has no trailer; choose stable, done-file or rename")
+	}
+}
+
+// idle reports settings that do nothing: whoever wrote one believes that it works.
+func (k *checker) idle() {
+	idle := k.Config.idle()
+	for _, setting := range sorted(idle) {
+		if k.given(setting) {
+			k.problem(setting, "has no effect with %s; remove it", idle[setting])
+		}
+	}
+}
+
+// idle lists the settings that another setting leaves without effect, with that setting.
+func (c *Config) idle() map[string]string {
+	idle := map[string]string{}
+	for i, s := range c.Sources {
+		at := fmt.Sprintf("sources[%d]", i)
+		if s.Inbound.Ready != "stable" && s.Inbound.Ready != "" {
+			idle[at+".inbound.stable_for"] = "ready: " + s.Inbound.Ready
+		}
+		if s.Inbound.Ready != "done-file" && s.Inbound.Ready != "" {
+			idle[at+".inbound.done_suffix"] = "ready: " + s.Inbound.Ready
+		}
+		if s.Control == "header" {
+			idle[at+".separator"] = "control: header, where each file names its own"
+		}
+	}
+	return idle
+}
+
+// columns checks the map of their names to ours, and the constants.
+func (k *checker) columns(at string, s *Source) {
+	theirs := map[string]string{}
+	for _, name := range sorted(s.Columns) {
+		setting := at + ".columns." + name
+		k.column(setting, s.Columns[name])
+		if slices.Contains(k.words.ForbiddenColumns, strings.ToLower(name)) {
+			k.problem(setting, "is a card verification value, which is never accepted (PCI DSS 3.3.1)")
+		}
+		if other, twice := theirs[s.Columns[name]]; twice {
+			k.problem(setting, "leads to the same column as %s", other)
+			continue
+		}
+		theirs[s.Columns[name]] = name
+	}
+	for _, name := range sorted(s.Constants) {
+		setting := at + ".constants." + name
+		k.column(setting, name)
+		if name == "card_number" {
+			k.problem(setting, "a card number cannot be a constant")
+		}
+		if other, mapped := theirs[name]; mapped {
+			k.problem(setting, "has a value of its own: columns.%s leads there", other)
+		}
+	}
+}
+
+func (k *checker) column(setting, name string) {
+	w := k.words
+	if len(w.Columns) == 0 || slices.Contains(w.Columns, name) || w.PrivatePrefix != "" && strings.HasPrefix(name, w.PrivatePrefix) {
+		return
+	}
+	if near := nearest(name, w.Columns); near != "" {
+		k.problem(setting, "%s is no column of the batch interface; did you mean %s?", name, near)
+		return
+	}
+	k.problem(setting, "%s is no column of the batch interface", name)
+}
+
+// folders reports folders that are read twice, or that answers would come back in by.
+func (k *checker) folders() {
+	inbound := map[string]int{}
+	for i, s := range k.Sources {
+		if s.Inbound.Folder == "" {
+			continue
+		}
+		place := k.place(s.Inbound.Remote, s.Inbound.Folder)
+		if j, twice := inbound[place]; twice {
+			k.problem(fmt.Sprintf("sources[%d].inbound.folder", i), "is the inbound folder of sources[%d] already; a file has one source", j)
+			continue
+		}
+		inbound[place] = i
+	}
+	for i, s := range k.Sources {
+		if s.Outbound.Folder == "" {
+			continue
+		}
+		if j, both := inbound[k.place(s.Outbound.Remote, s.Outbound.Folder)]; both {
+			k.problem(fmt.Sprintf("sources[%d].outbound.folder", i), "is the inbound folder of sources[%d]; answers would be read as files", j)
+		}
+	}
+}
+
+// place names a folder so that equal folders have equal names, whatever the remote is called.
+func (k *checker) place(remote string, folder Path) string {
+	r := k.Remote(remote)
+	if r == nil {
+		return filepath.Clean(string(folder))
+	}
+	return fmt.Sprintf("%s@%s:%d/%s", r.User, strings.ToLower(r.Host), r.Port, path.Clean(string(folder)))
+}
+
+func sorted[V any](table map[string]V) []string {
+	keys := make([]string, 0, len(table))
+	for key := range table {
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, cmp.Compare[string])
+	return keys
+}

@@ -1,0 +1,270 @@
+// Package config reads the one YAML file that describes an installation: what
+// comes from where, whose it is, and which gateway charges it.
+//
+// Reading is strict. A key that does not exist, a key given twice, a value that is
+// not what it should be: each is a problem with its line and column and what to do,
+// and all of them are reported at once, before anything is opened. A setting
+// comes from the command line, else from the environment, else from the file, else
+// from its default. Secrets are only ever references (see Secret).
+//
+// The structs of this file are the one table of the settings: their tags give
+// every key its name, default, limits and description, and the reader, the
+// checks, the printout, the JSON Schema and docs/configuration.md follow from them.
+//
+//	yaml      the key
+//	doc       one sentence for the reader of the documentation; every setting has it
+//	default   what holds when nothing is said
+//	enum      the accepted words, separated by spaces
+//	min, max  limits of a number, included
+//	unit      what a number counts
+//	required  "true": there is no default
+//	example   a value for the documentation, where no default shows the form
+package config
+
+import (
+	"path/filepath"
+	"time"
+)
+
+// Config is an effective configuration: complete, checked, defaults applied.
+type Config struct {
+	Environment string     `yaml:"environment" required:"true" enum:"TEST LIVE" doc:"The world this installation belongs to. Files, store and endpoints of the other one are refused."`
+	TimeZone    string     `yaml:"time_zone" default:"UTC" example:"Europe/Paris" doc:"IANA time zone of run.until and of the expected files, and of merchants that name none."`
+	Store       Path       `yaml:"store" default:"state/cardbatch.db" doc:"The SQLite file that holds the durable state. It must lie on a local disk."`
+	StateDir    Path       `yaml:"state_dir" default:"state" doc:"Folder of the encrypted archive and of the answers that wait for delivery."`
+	Vault       Vault      `yaml:"vault" doc:"Keys that protect card data at rest."`
+	Merchants   []Merchant `yaml:"merchants" required:"true" doc:"Who bills."`
+	Contracts   []Contract `yaml:"contracts" required:"true" doc:"Acceptance contracts: what a merchant may charge, and through which gateway."`
+	Gateways    []Gateway  `yaml:"gateways" required:"true" doc:"Accounts at processors."`
+	Remotes     []Remote   `yaml:"remotes" doc:"SFTP servers that sources read from and write to."`
+	Sources     []Source   `yaml:"sources" required:"true" doc:"Inbound folders, each with the outbound folder of its answers."`
+	Run         Run        `yaml:"run" doc:"How a run works."`
+	Retention   Retention  `yaml:"retention" doc:"How long things are kept."`
+	Log         Log        `yaml:"log" doc:"What is said on stderr."`
+
+	file    string
+	words   Words
+	origins map[string]Origin
+}
+
+// Vault says where the keys are.
+type Vault struct {
+	KeySet KeySetRef `yaml:"key_set" default:"file:keys/vault.json" doc:"The key set, made by 'cardbatch vault init'. Never keep it beside the store or its backups."`
+}
+
+// Merchant is one merchant.
+type Merchant struct {
+	ID        string    `yaml:"id" required:"true" example:"acme" doc:"As in the header record of its files."`
+	TimeZone  string    `yaml:"time_zone" example:"Europe/Paris" doc:"IANA time zone of date-times without an offset. Default: the installation's."`
+	Limits    Limits    `yaml:"limits" doc:"A file beyond one of these is held for an operator."`
+	Lookalike Lookalike `yaml:"lookalike" doc:"When a file resembles others so much that it is held: same wallet, amount and currency."`
+}
+
+// Limits hold a file back (batch interface, section 4, LIMIT).
+type Limits struct {
+	Lines   int              `yaml:"lines" default:"0" min:"0" max:"10000000" unit:"lines per file, 0 without limit" doc:"Most lines of one file."`
+	Amounts map[string]int64 `yaml:"amounts" min:"1" max:"999999999999999" unit:"minor units per file" example:"{EUR: 5000000}" doc:"Highest total of one file, by currency. A currency that is not named has no limit."`
+}
+
+// Lookalike holds a file back (batch interface, section 4, LOOKALIKE).
+type Lookalike struct {
+	Lines   int `yaml:"lines" default:"10" min:"0" max:"10000000" unit:"lines, 0 to switch the check off" doc:"From so many resembling lines on."`
+	Percent int `yaml:"percent" default:"25" min:"0" max:"100" unit:"percent of the file's lines" doc:"And from this share on."`
+	Days    int `yaml:"days" default:"5" min:"1" max:"400" unit:"days" doc:"Files so far back are compared."`
+}
+
+// Contract is an acceptance contract.
+type Contract struct {
+	ID             string   `yaml:"id" required:"true" example:"\"1234567\"" doc:"As in the contract column. Unique per merchant."`
+	Merchant       string   `yaml:"merchant" required:"true" example:"acme" doc:"The merchant it belongs to."`
+	Gateway        string   `yaml:"gateway" required:"true" example:"mastercard-eu" doc:"The gateway that charges."`
+	CardTypes      []string `yaml:"card_types" example:"[VISA, MASTERCARD]" doc:"Accepted card types. Default: every type."`
+	Currencies     []string `yaml:"currencies" example:"[EUR]" doc:"Accepted currencies, ISO 4217 alphabetic. Default: every currency."`
+	MerchantSource bool     `yaml:"merchant_source" default:"true" doc:"The gateway account allows MERCHANT as the source of a payment. Without it, merchant-initiated lines are refused."`
+	UnknownSeries  string   `yaml:"unknown_series" default:"refuse" enum:"refuse hold send" doc:"What happens to a merchant-initiated payment whose series has no first transaction on record."`
+}
+
+// Gateway is an account at a processor.
+type Gateway struct {
+	Name         string        `yaml:"name" required:"true" example:"mastercard-eu" doc:"Its name here, and in results."`
+	Kind         string        `yaml:"kind" required:"true" enum:"mastercard" doc:"What the processor speaks."`
+	Endpoint     string        `yaml:"endpoint" required:"true" example:"https://test-gateway.mastercard.com" doc:"Base URL without path, or 'embedded:' for the simulator inside the program (TEST only)."`
+	MerchantID   string        `yaml:"merchant_id" example:"TESTACME" doc:"The account's id at the processor. Mandatory unless embedded."`
+	Password     Secret        `yaml:"password" example:"env:ACME_GATEWAY_PASSWORD" doc:"The account's API password. Mandatory unless embedded."`
+	Version      int           `yaml:"version" default:"100" min:"74" max:"999" unit:"API version" doc:"Version of the processor's interface."`
+	Tokens       string        `yaml:"tokens" default:"generated" enum:"generated supplied" doc:"Who names a card's token: the processor ('generated'), or this program ('supplied', for repositories that accept ids from the merchant)."`
+	Concurrency  int           `yaml:"concurrency" default:"16" min:"1" max:"1024" unit:"requests" doc:"Requests in flight at once."`
+	Rate         int           `yaml:"rate" default:"0" min:"0" max:"100000" unit:"requests per second, 0 without limit" doc:"Requests that may be started per second."`
+	Timeout      time.Duration `yaml:"timeout" default:"60s" min:"1s" max:"10m" doc:"How long an answer may take. What has none by then is in doubt."`
+	Settle       time.Duration `yaml:"settle" default:"1m" min:"0s" max:"72h" doc:"How long after a request the gateway may still not know it although it will carry it out. Only a lookup after that proves that it was never received."`
+	ReplayWindow time.Duration `yaml:"replay_window" default:"0s" min:"0s" max:"720h" doc:"How long the same request may be sent again under the same key without a second charge. 0s never sends again. Only what the processor has confirmed in writing."`
+	Circuit      Circuit       `yaml:"circuit" doc:"When a sick gateway is left alone."`
+}
+
+// Circuit opens when answers stay away (promise P10).
+type Circuit struct {
+	Consecutive int           `yaml:"consecutive" default:"5" min:"1" max:"1000" unit:"requests" doc:"So many requests in a row without an answer open it; the rest of the file is not sent."`
+	Cooldown    time.Duration `yaml:"cooldown" default:"5m" min:"1s" max:"24h" doc:"How long it stays open before one request may try."`
+}
+
+// EmbeddedEndpoint is the endpoint of the simulator inside the program.
+const EmbeddedEndpoint = "embedded:"
+
+// Embedded reports whether the gateway is the simulator inside the program.
+func (g *Gateway) Embedded() bool { return g.Endpoint == EmbeddedEndpoint }
+
+// Remote is an SFTP server and how to sign in. At least one of key, agent and password.
+type Remote struct {
+	Name           string        `yaml:"name" required:"true" example:"acme-sftp" doc:"Its name here."`
+	Host           string        `yaml:"host" required:"true" example:"sftp.example.com" doc:"Host name or address, without port."`
+	Port           int           `yaml:"port" default:"22" min:"1" max:"65535" unit:"TCP port" doc:"Where it listens."`
+	User           string        `yaml:"user" required:"true" example:"cardbatch" doc:"The account there."`
+	KnownHosts     Path          `yaml:"known_hosts" required:"true" example:"keys/known_hosts" doc:"Pinned host keys in OpenSSH's format; several per host allow a rotation. No other key is ever accepted."`
+	Key            Path          `yaml:"key" example:"keys/id_ed25519" doc:"Private key in OpenSSH's format, readable by its owner only."`
+	KeyPassphrase  Secret        `yaml:"key_passphrase" example:"file:secrets/passphrase" doc:"Opens the private key."`
+	Certificate    Path          `yaml:"certificate" example:"keys/id_ed25519-cert.pub" doc:"OpenSSH certificate that goes with the key."`
+	Agent          bool          `yaml:"agent" default:"false" doc:"Sign in with the keys of the SSH agent at SSH_AUTH_SOCK."`
+	Password       Secret        `yaml:"password" example:"env:ACME_SFTP_PASSWORD" doc:"For servers that take no key."`
+	ConnectTimeout time.Duration `yaml:"connect_timeout" default:"15s" min:"1s" max:"5m" doc:"How long connecting and signing in may take."`
+	IdleTimeout    time.Duration `yaml:"idle_timeout" default:"60s" min:"1s" max:"1h" doc:"How long the server may stay silent before the connection counts as dead."`
+	Quirks         Quirks        `yaml:"quirks" doc:"For servers that deviate."`
+}
+
+// Quirks are the known deviations of SFTP servers, each named for what the server does.
+type Quirks struct {
+	NoRename   bool `yaml:"no_rename" default:"false" doc:"The account may not rename in the inbound folder: files are read where they lie, without being claimed."`
+	NoStat     bool `yaml:"no_stat" default:"false" doc:"The server fails, or deletes a file, when asked about it: listings are used, and reads go one after the other."`
+	NoDotFiles bool `yaml:"no_dot_files" default:"false" doc:"The server refuses names that begin with a dot: temporary names end in .tmp instead."`
+	NoFsync    bool `yaml:"no_fsync" default:"false" doc:"The server offers fsync and fails at it."`
+	OneRequest bool `yaml:"one_request" default:"false" doc:"The server loses its way with several requests in flight. Slow over long distances."`
+}
+
+// Source is an inbound folder and the outbound folder of its answers.
+type Source struct {
+	Name              string            `yaml:"name" required:"true" example:"acme-billing" doc:"Its name in status and logs."`
+	Merchants         []string          `yaml:"merchants" required:"true" example:"[acme]" doc:"Merchants whose files may arrive here."`
+	Inbound           Inbound           `yaml:"inbound" required:"true" doc:"Where files arrive."`
+	Outbound          Outbound          `yaml:"outbound" required:"true" doc:"Where acknowledgements and results go."`
+	Layout            string            `yaml:"layout" default:"batch" enum:"batch" doc:"The file format."`
+	Control           string            `yaml:"control" default:"header" enum:"header none" doc:"'header': files carry header, column and trailer records. 'none': a plain CSV with a row of column names."`
+	Encoding          string            `yaml:"encoding" default:"UTF-8" enum:"UTF-8 ISO-8859-1 windows-1252" doc:"Character encoding of the files."`
+	Separator         string            `yaml:"separator" default:";" enum:"; , tab |" doc:"Of plain files; others name theirs in the header record."`
+	Columns           map[string]string `yaml:"columns" example:"{Invoice: line_ref}" doc:"Their column names, each with ours."`
+	Constants         map[string]string `yaml:"constants" example:"{command: doImmediateWalletPayment}" doc:"Values of columns that they do not send."`
+	OnLineError       string            `yaml:"on_line_error" default:"reject-file" enum:"reject-file reject-lines" doc:"What lines with errors cost: the whole file, or only themselves."`
+	Sequence          string            `yaml:"sequence" default:"check" enum:"check ignore" doc:"'check': a gap in the sequence numbers holds a file, a number used twice rejects it."`
+	AcceptCardLikeIDs bool              `yaml:"accept_card_like_ids" default:"false" doc:"Accept references that look like card numbers. Otherwise such a line is an error, so that no number slips into a text column."`
+	MaxLines          int               `yaml:"max_lines" default:"10000000" min:"1" max:"10000000" unit:"lines" doc:"Longer files are rejected."`
+	MaxFileBytes      int64             `yaml:"max_file_bytes" default:"2147483648" min:"1" max:"2147483648" unit:"bytes" doc:"Larger files are rejected."`
+	MaxLineBytes      int               `yaml:"max_line_bytes" default:"16384" min:"64" max:"16384" unit:"bytes" doc:"Files with a longer line are rejected."`
+	MaxFieldBytes     int               `yaml:"max_field_bytes" default:"4096" min:"16" max:"4096" unit:"bytes" doc:"A longer field is an error of its line."`
+	Expected          []Expected        `yaml:"expected" doc:"Files that must have come by a time of day; a missing one has its own exit code."`
+}
+
+// Inbound is where files arrive.
+type Inbound struct {
+	Remote     string        `yaml:"remote" example:"acme-sftp" doc:"The remote the folder is on. Default: this machine."`
+	Folder     Path          `yaml:"folder" required:"true" example:"inbound/acme" doc:"The folder. On a remote: its path there."`
+	Pattern    string        `yaml:"pattern" default:"*" example:"PAY-*.csv" doc:"Only files whose name matches are taken (* ? [a-z])."`
+	Ready      string        `yaml:"ready" required:"true" enum:"stable done-file rename trailer" doc:"How a file shows that it is complete: unchanged for stable_for, a second file beside it, a name it only gets at the end, or its trailer record."`
+	StableFor  time.Duration `yaml:"stable_for" default:"60s" min:"1s" max:"24h" doc:"With ready: stable. How long size and time must not have changed."`
+	DoneSuffix string        `yaml:"done_suffix" default:".done" doc:"With ready: done-file. What the second file's name has more."`
+}
+
+// Outbound is where answers go.
+type Outbound struct {
+	Remote string `yaml:"remote" example:"acme-sftp" doc:"The remote the folder is on. Default: this machine."`
+	Folder Path   `yaml:"folder" required:"true" example:"outbound/acme" doc:"The folder. On a remote: its path there."`
+}
+
+// Expected is a file that must come every day.
+type Expected struct {
+	Pattern string    `yaml:"pattern" required:"true" example:"PAY-*.csv" doc:"Its name (* ? [a-z])."`
+	By      TimeOfDay `yaml:"by" required:"true" example:"\"22:30\"" doc:"Time of day in the installation's time zone."`
+}
+
+// Run says how a run works.
+type Run struct {
+	Chunk       int           `yaml:"chunk" default:"500" min:"1" max:"10000" unit:"lines" doc:"Lines that become 'submitting' in one transaction: so many may be in doubt after a crash."`
+	ResolveWait time.Duration `yaml:"resolve_wait" default:"2m" min:"0s" max:"1h" doc:"How long a run may wait for gateways to settle, so that lines in doubt can still get their outcome."`
+	Until       TimeOfDay     `yaml:"until" example:"\"05:00\"" doc:"Time of day after which a run starts no new payments. Default: it runs to the end."`
+}
+
+// Retention says how long things are kept.
+type Retention struct {
+	ArchiveDays int `yaml:"archive_days" default:"7" min:"1" max:"90" unit:"days" doc:"Encrypted originals, after their answer was delivered."`
+	LinesDays   int `yaml:"lines_days" default:"400" min:"400" max:"4000" unit:"days" doc:"Lines and answers. References must stay unique for 400 days, so never less."`
+}
+
+// Log says what goes to stderr.
+type Log struct {
+	Level  string `yaml:"level" default:"info" enum:"debug info warn error" doc:"The least important entries that are written."`
+	Format string `yaml:"format" default:"auto" enum:"auto text json" doc:"'auto': text on a terminal, JSON elsewhere."`
+}
+
+// ArchiveDir is where the encrypted originals are.
+func (c *Config) ArchiveDir() string { return filepath.Join(string(c.StateDir), "archive") }
+
+// OutboxDir is where built answers wait.
+func (c *Config) OutboxDir() string { return filepath.Join(string(c.StateDir), "outbox") }
+
+// File is the path that the configuration was read from.
+func (c *Config) File() string { return c.file }
+
+// Merchant finds a merchant; nil when there is none.
+func (c *Config) Merchant(id string) *Merchant {
+	return find(c.Merchants, func(m *Merchant) bool { return m.ID == id })
+}
+
+// Contract finds a merchant's contract; nil when there is none.
+func (c *Config) Contract(merchant, id string) *Contract {
+	return find(c.Contracts, func(k *Contract) bool { return k.Merchant == merchant && k.ID == id })
+}
+
+// Gateway finds a gateway; nil when there is none.
+func (c *Config) Gateway(name string) *Gateway {
+	return find(c.Gateways, func(g *Gateway) bool { return g.Name == name })
+}
+
+// Remote finds a remote; nil when there is none.
+func (c *Config) Remote(name string) *Remote {
+	return find(c.Remotes, func(r *Remote) bool { return r.Name == name })
+}
+
+// Source finds a source; nil when there is none.
+func (c *Config) Source(name string) *Source {
+	return find(c.Sources, func(s *Source) bool { return s.Name == name })
+}
+
+func find[T any](all []T, is func(*T) bool) *T {
+	for i := range all {
+		if is(&all[i]) {
+			return &all[i]
+		}
+	}
+	return nil
+}
+
+// Location is the merchant's time zone.
+func (c *Config) Location(m *Merchant) *time.Location {
+	return location(firstOf(m.TimeZone, c.TimeZone))
+}
+
+// Clock is the time zone of run.until and of the expected files.
+func (c *Config) Clock() *time.Location { return location(c.TimeZone) }
+
+func firstOf(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// location loads a time zone that the checks have accepted.
+func location(name string) *time.Location {
+	l, err := time.LoadLocation(name)
+	if err != nil {
+		return time.UTC
+	}
+	return l
+}

@@ -1,0 +1,423 @@
+package mastercard
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"cardbatch/batch"
+	"cardbatch/gateway"
+)
+
+// Kind is this connector's kind in the configuration.
+const Kind = "mastercard"
+
+// Defaults of a Config.
+const (
+	DefaultVersion      = 100
+	DefaultTimeout      = 60 * time.Second // what one public integration uses; the vendor names none (facts, section 8)
+	DefaultMaxConns     = 16
+	DefaultSettle       = 60 * time.Second
+	DefaultReplayWindow = time.Hour
+)
+
+// Tokens says who chooses the ids of tokens.
+type Tokens string
+
+const (
+	// TokensGenerated: the gateway does, POST /token. The repository must generate tokens.
+	TokensGenerated Tokens = "generated"
+	// TokensSupplied: the key of the attempt is the token, PUT /token/{key}. The
+	// repository must accept merchant-supplied tokens. The REST form of this call is
+	// inferred, not documented (facts, section 3), hence not the default.
+	TokensSupplied Tokens = "supplied"
+)
+
+// Config describes one account at the gateway. Zero fields take the defaults.
+type Config struct {
+	Endpoint   string                 // https://host, without a path; http only on loopback
+	Version    int                    // of the API
+	MerchantID string                 // of the merchant profile, 1 to 40 characters
+	Password   func() (string, error) // API password; asked once, at the first call
+	RootCAs    *x509.CertPool         // nil: the system's
+	Timeout    time.Duration          // of a whole call, waiting for a connection included
+	MaxConns   int                    // connections, and so calls, at the same time
+	Tokens     Tokens
+
+	// Environment, when given, must be the one that endpoint and merchant id belong to.
+	Environment batch.Mode
+	// Settle is how long a request may be under way before the gateway knows its
+	// key. It is our own allowance: the vendor names none.
+	Settle time.Duration
+	// ReplayWindow is how long an identical request yields the first answer. The
+	// vendor documents resending it after several minutes and no end (facts, section
+	// 3.3); beyond the window we look up and do not resend.
+	ReplayWindow time.Duration
+}
+
+// Client is a connector to one account.
+type Client struct {
+	config    Config
+	endpoint  *url.URL
+	base      string // path of the merchant's resources
+	clock     func() time.Time
+	transport *http.Transport
+	profile   gateway.Profile
+
+	auth struct {
+		sync.Mutex
+		header string
+	}
+}
+
+var _ gateway.Connector = (*Client)(nil)
+
+var merchantIDForm = regexp.MustCompile(`^[0-9A-Za-z_-]{1,40}$`)
+
+// New makes a connector. It opens no connection and asks for no password yet.
+func New(config Config, clock func() time.Time) (*Client, error) {
+	endpoint, err := url.Parse(config.Endpoint)
+	if err != nil || endpoint.Host == "" || endpoint.User != nil || strings.Trim(endpoint.Path, "/") != "" || endpoint.RawQuery != "" {
+		return nil, errors.New("mastercard: the endpoint must be https://host without a path")
+	}
+	loopback := isLoopback(endpoint.Hostname())
+	if endpoint.Scheme != "https" && (endpoint.Scheme != "http" || !loopback) {
+		return nil, errors.New("mastercard: the endpoint must be https; http is for loopback only")
+	}
+	if !merchantIDForm.MatchString(config.MerchantID) {
+		return nil, errors.New("mastercard: the merchant id must have 1 to 40 characters of 0-9 a-z A-Z - _")
+	}
+	if config.Password == nil {
+		return nil, errors.New("mastercard: no password")
+	}
+	switch config.Tokens {
+	case "":
+		config.Tokens = TokensGenerated
+	case TokensGenerated, TokensSupplied:
+	default:
+		return nil, fmt.Errorf("mastercard: tokens must be %q or %q", TokensGenerated, TokensSupplied)
+	}
+	environment := environmentOf(endpoint.Hostname(), config.MerchantID)
+	if config.Environment != "" && config.Environment != environment {
+		return nil, fmt.Errorf("mastercard: endpoint and merchant id belong to %s, not %s", environment, config.Environment)
+	}
+	config.Version = or(config.Version, DefaultVersion)
+	config.Timeout = or(config.Timeout, DefaultTimeout)
+	config.MaxConns = or(config.MaxConns, DefaultMaxConns)
+	config.Settle = or(config.Settle, DefaultSettle)
+	config.ReplayWindow = or(config.ReplayWindow, DefaultReplayWindow)
+
+	tlsConfig := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: config.RootCAs, ServerName: endpoint.Hostname(), NextProtos: []string{"http/1.1"}}
+	return &Client{
+		config:    config,
+		endpoint:  endpoint,
+		base:      fmt.Sprintf("/api/rest/version/%d/merchant/%s/", config.Version, config.MerchantID),
+		clock:     clock,
+		transport: newTransport(config.MaxConns, tlsConfig, min(config.Timeout, 10*time.Second)),
+		profile:   newProfile(config, environment),
+	}, nil
+}
+
+func or[T comparable](value, fallback T) T {
+	var zero T
+	if value == zero {
+		return fallback
+	}
+	return value
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// environmentOf: test profiles have ids that begin with TEST, test hosts are mtf.… (of
+// a bank too) and test-… (facts, sections 2.7, 7 and 9). Whatever does not say so is live.
+func environmentOf(host, merchantID string) batch.Mode {
+	host = strings.ToLower(host)
+	if strings.HasPrefix(merchantID, "TEST") || isLoopback(host) ||
+		strings.HasPrefix(host, "mtf.") || strings.HasPrefix(host, "test-") ||
+		strings.HasSuffix(host, ".mtf.gateway.mastercard.com") {
+		return batch.Test
+	}
+	return batch.Live
+}
+
+// newProfile states the promises. Payments can be looked up by order and transaction
+// id, and an identical request within the window yields the first answer. A
+// tokenization moves no money and has no id to look up: repeating it leaves at worst a
+// token that nobody uses.
+func newProfile(config Config, environment batch.Mode) gateway.Profile {
+	payment := gateway.Operation{Lookup: true, Settle: config.Settle, ReplayWindow: config.ReplayWindow}
+	token := gateway.Operation{ReplayWindow: gateway.ReplayAlways}
+	local := gateway.Operation{Local: true}
+	return gateway.Profile{
+		Kind:        Kind,
+		Environment: environment,
+		Commands: map[batch.Command]gateway.Operation{
+			batch.CreateWallet: token,
+			// Do is called for an updateWallet only when the line carries card data;
+			// any other change of a wallet is ours alone.
+			batch.UpdateWallet:             token,
+			batch.DisableWallet:            local,
+			batch.EnableWallet:             local,
+			batch.GetWallet:                local,
+			batch.DoImmediateWalletPayment: payment,
+			batch.DoAuthorization:          payment,
+			batch.Verify:                   payment,
+			batch.DoCapture:                payment,
+			batch.DoRefund:                 payment,
+			batch.DoReset:                  payment,
+		},
+	}
+}
+
+// Profile implements gateway.Connector.
+func (c *Client) Profile() gateway.Profile { return c.profile }
+
+// Close drops idle connections.
+func (c *Client) Close() error {
+	c.transport.CloseIdleConnections()
+	return nil
+}
+
+// Do implements gateway.Connector.
+func (c *Client) Do(ctx context.Context, req gateway.Request) (gateway.Answer, error) {
+	switch req.Command {
+	case batch.CreateWallet, batch.UpdateWallet:
+		return c.tokenize(ctx, &req)
+	}
+	if op, ok := c.profile.Commands[req.Command]; !ok || op.Local {
+		return gateway.Answer{}, notSent(fmt.Errorf("mastercard: %w", gateway.ErrUnsupported))
+	}
+	if refusal, bad := refuse(&req); bad {
+		return refusal, nil
+	}
+	op := operation(&req)
+	body := newPayload()
+	defer body.release()
+	*body.buf = appendTransaction(*body.buf, op, &req)
+	r, err := c.call(ctx, http.MethodPut, c.transactionPath(&req), body)
+	if err != nil {
+		return gateway.Answer{}, err
+	}
+	m, err := c.weigh(kindPayment, &r)
+	if err != nil {
+		return gateway.Answer{}, err
+	}
+	if err := c.belongs(op, &req, &r.response); err != nil {
+		return gateway.Answer{}, inDoubt(err)
+	}
+	if m.outcome == outcomeConfirm {
+		// The gateway may mean that these ids were used before: by us, in a try that
+		// was given up. Only when it does not know them was nothing charged.
+		known, err := c.Lookup(ctx, req)
+		if !errors.Is(err, gateway.ErrUnknownKey) {
+			return known, asSent(err)
+		}
+	}
+	return r.response.answer(&req, m), nil
+}
+
+// tokenize saves a card and returns its token.
+func (c *Client) tokenize(ctx context.Context, req *gateway.Request) (gateway.Answer, error) {
+	if req.Card.Number.IsZero() {
+		if req.Card.Token != "" { // the merchant brings the gateway's own token
+			a := gateway.Answer{State: batch.Approved, Token: req.Card.Token}
+			a.Code = "02500"
+			return a, nil
+		}
+		return refused("02305", "no card data"), nil
+	}
+	method, path := http.MethodPost, c.base+"token"
+	if c.config.Tokens == TokensSupplied {
+		method, path = http.MethodPut, path+"/"+string(req.Key)
+	}
+	body := newPayload()
+	defer body.release()
+	*body.buf = appendToken(*body.buf, &req.Card)
+	r, err := c.call(ctx, method, path, body)
+	if err != nil {
+		return gateway.Answer{}, err
+	}
+	m, err := c.weigh(kindToken, &r)
+	if err != nil {
+		return gateway.Answer{}, err
+	}
+	if err := c.belongsToken(req, &r.response); err != nil {
+		return gateway.Answer{}, inDoubt(err)
+	}
+	if m.state == batch.Approved && (r.response.Token == "" || r.response.Status == "INVALID") {
+		return gateway.Answer{}, inDoubt(errors.New("mastercard: the answer holds no valid token"))
+	}
+	return r.response.answer(req, m), nil
+}
+
+// Lookup implements gateway.Connector.
+func (c *Client) Lookup(ctx context.Context, req gateway.Request) (gateway.Answer, error) {
+	if op, ok := c.profile.Commands[req.Command]; !ok || !op.Lookup {
+		return gateway.Answer{}, notSent(fmt.Errorf("mastercard: %w", gateway.ErrUnsupported))
+	}
+	if refusal, bad := refuse(&req); bad {
+		return refusal, nil // Do sent nothing either
+	}
+	r, err := c.call(ctx, http.MethodGet, c.transactionPath(&req), nil)
+	if err != nil {
+		return gateway.Answer{}, err
+	}
+	m, err := c.weigh(kindLookup, &r)
+	if err != nil {
+		return gateway.Answer{}, err
+	}
+	if err := c.belongs(operation(&req), &req, &r.response); err != nil {
+		return gateway.Answer{}, inDoubt(err)
+	}
+	return r.response.answer(&req, m), nil
+}
+
+// probe is an order id that no key can be: it is longer than a key is.
+const probe = "cardbatch-check-of-the-connection"
+
+// Check implements gateway.Connector: the gateway operates, and looking up an order
+// that cannot exist is answered as such, which proves the credentials and that we
+// can read what "unknown" looks like.
+func (c *Client) Check(ctx context.Context) error {
+	path := fmt.Sprintf("/api/rest/version/%d/information", c.config.Version)
+	r, _, err := c.exchange(ctx, http.MethodGet, path, nil, "")
+	if err != nil {
+		return fmt.Errorf("mastercard: ask whether the gateway operates: %w", err)
+	}
+	if r.status != http.StatusOK || r.response.Status != "OPERATING" {
+		return fmt.Errorf("mastercard: the gateway does not say that it operates (http %d, %q)", r.status, scrub(r.response.Status))
+	}
+	r, err = c.call(ctx, http.MethodGet, c.base+"order/"+probe+"/transaction/"+probe, nil)
+	if err != nil {
+		return fmt.Errorf("mastercard: check the credentials: %w", err)
+	}
+	_, err = c.weigh(kindLookup, &r)
+	if errors.Is(err, gateway.ErrUnknownKey) {
+		return nil
+	}
+	if err == nil {
+		err = errors.New("an order that cannot exist was found")
+	}
+	return fmt.Errorf("mastercard: check the credentials: %w", err)
+}
+
+func (c *Client) transactionPath(req *gateway.Request) string {
+	return c.base + "order/" + string(orderID(req)) + "/transaction/" + string(req.Key)
+}
+
+// call makes an authenticated exchange; its error is an *gateway.Error.
+func (c *Client) call(ctx context.Context, method, path string, body *payload) (reply, error) {
+	authorization, err := c.authorization()
+	if err != nil {
+		return reply{}, notSent(fmt.Errorf("mastercard: get the password: %w", err))
+	}
+	r, written, err := c.exchange(ctx, method, path, body, authorization)
+	if err != nil {
+		err = fmt.Errorf("mastercard: %w", err)
+		if written {
+			return reply{}, inDoubt(err)
+		}
+		return reply{}, notSent(err)
+	}
+	return r, nil
+}
+
+// authorization returns the header's value (facts, section 3.1).
+func (c *Client) authorization() (string, error) {
+	c.auth.Lock()
+	defer c.auth.Unlock()
+	if c.auth.header == "" {
+		password, err := c.config.Password()
+		if err != nil {
+			return "", err
+		}
+		if password == "" {
+			return "", errors.New("it is empty")
+		}
+		c.auth.header = "Basic " + base64.StdEncoding.EncodeToString([]byte("merchant."+c.config.MerchantID+":"+password))
+	}
+	return c.auth.header, nil
+}
+
+// weigh finds what a reply means, or the error that says why it means nothing.
+func (c *Client) weigh(k kind, r *reply) (meaning, error) {
+	m := judge(k, r.status, &r.response)
+	switch m.outcome {
+	case outcomeCredentials:
+		return m, notSent(fmt.Errorf("mastercard: %w (http %d)", gateway.ErrCredentials, r.status))
+	case outcomeBusy:
+		return m, &gateway.Error{Phase: gateway.NotSent, Err: fmt.Errorf("mastercard: %w", gateway.ErrBusy), RetryAfter: c.retryAfter(r.retryAfter)}
+	case outcomeUnknownKey:
+		return m, inDoubt(fmt.Errorf("mastercard: %w", gateway.ErrUnknownKey))
+	case outcomeNoAnswer:
+		return m, inDoubt(r.failure())
+	}
+	return m, nil
+}
+
+func (r *reply) failure() error {
+	switch {
+	case !r.parsed:
+		return fmt.Errorf("mastercard: http %d with %s", r.status, r.defect)
+	case r.response.Error.Cause != "":
+		return fmt.Errorf("mastercard: http %d, %s", r.status, scrub(r.response.Error.Cause))
+	}
+	return fmt.Errorf("mastercard: http %d with the unknown result %q", r.status, scrub(r.response.Result))
+}
+
+// retryAfter reads seconds or a date; what it cannot read is no advice.
+func (c *Client) retryAfter(header string) time.Duration {
+	const most = 24 * time.Hour
+	if seconds, err := strconv.Atoi(header); err == nil && seconds > 0 {
+		return min(time.Duration(min(seconds, 1<<20))*time.Second, most)
+	}
+	if at, err := http.ParseTime(header); err == nil {
+		return min(max(at.Sub(c.clock()), 0), most)
+	}
+	return 0
+}
+
+// refuse ends a request that the gateway could not understand, before it is sent.
+func refuse(req *gateway.Request) (gateway.Answer, bool) {
+	switch {
+	case operation(req) == "":
+		return refused("02321", "only actions 100 and 101 exist here"), true
+	case req.Command.Phase() == batch.PhaseFollowUp:
+		if req.Original == nil || req.Original.Key == "" {
+			return refused("02301", "the original transaction is not known"), true
+		}
+	case req.Card.Token == "" && req.Card.Number.IsZero():
+		return refused("02305", "neither a token nor a card number"), true
+	}
+	return gateway.Answer{}, false
+}
+
+func refused(code, message string) gateway.Answer {
+	return gateway.Answer{State: batch.Refused, Answer: batch.Answer{Code: code, Message: message}}
+}
+
+func notSent(err error) *gateway.Error { return &gateway.Error{Phase: gateway.NotSent, Err: err} }
+
+func inDoubt(err error) *gateway.Error { return &gateway.Error{Phase: gateway.Sent, Err: err} }
+
+// asSent makes sure that no failed look-up hides that the payment itself was sent.
+func asSent(err error) error {
+	if err == nil {
+		return nil
+	}
+	return inDoubt(err)
+}

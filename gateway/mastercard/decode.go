@@ -1,0 +1,222 @@
+package mastercard
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"cardbatch/batch"
+	"cardbatch/gateway"
+	"cardbatch/money"
+)
+
+// response holds what we use of an answer (facts, sections 3.6, 4 and 5). Amounts
+// are read as text: there are no floats near money.
+type response struct {
+	Merchant string `json:"merchant"`
+	Result   string `json:"result"`
+	Token    string `json:"token"`
+	Status   string `json:"status"` // of the gateway (information), or of a token
+	Error    struct {
+		Cause          string `json:"cause"`
+		Explanation    string `json:"explanation"`
+		Field          string `json:"field"`
+		ValidationType string `json:"validationType"`
+		SupportCode    string `json:"supportCode"`
+	} `json:"error"`
+	Order struct {
+		ID       string      `json:"id"`
+		Amount   json.Number `json:"amount"`
+		Currency string      `json:"currency"`
+	} `json:"order"`
+	Transaction struct {
+		ID                string      `json:"id"`
+		Amount            json.Number `json:"amount"`
+		Currency          string      `json:"currency"`
+		AuthorizationCode string      `json:"authorizationCode"`
+		Acquirer          struct {
+			TraceID string `json:"traceId"`
+		} `json:"acquirer"`
+	} `json:"transaction"`
+	Response struct {
+		GatewayCode  string `json:"gatewayCode"`
+		AcquirerCode string `json:"acquirerCode"`
+	} `json:"response"`
+	AuthorizationResponse struct {
+		TransactionIdentifier string `json:"transactionIdentifier"`
+	} `json:"authorizationResponse"`
+	SourceOfFunds struct {
+		Provided struct {
+			Card struct {
+				Number string `json:"number"` // masked 6.4
+				Expiry expiry `json:"expiry"`
+				Scheme string `json:"scheme"`
+			} `json:"card"`
+		} `json:"provided"`
+	} `json:"sourceOfFunds"`
+}
+
+// decode reads one whole JSON document; anything after it is an error.
+func (r *response) decode(body []byte) error { return json.Unmarshal(body, r) }
+
+// expiry reads MMYY from a token's single text or a payment's month and year
+// (facts, section 5). Anything else reads as unknown: it decides nothing.
+type expiry string
+
+func (e *expiry) UnmarshalJSON(text []byte) error {
+	var parts struct{ Month, Year string }
+	var whole string
+	switch {
+	case text[0] == '"' && json.Unmarshal(text, &whole) == nil:
+	case text[0] == '{' && json.Unmarshal(text, &parts) == nil:
+		if len(parts.Month) == 1 {
+			parts.Month = "0" + parts.Month // one sample has no leading zero (facts, section 2.6)
+		}
+		whole = parts.Month + parts.Year
+	}
+	if len(whole) == 4 && strings.Trim(whole, "0123456789") == "" {
+		*e = expiry(whole)
+	}
+	return nil
+}
+
+var errForeign = errors.New("the answer is not about this request")
+
+// belongs checks that an answer is about this very request: merchant, order,
+// transaction, amount and currency. A validation error names no order, everything
+// else must.
+func (c *Client) belongs(op string, req *gateway.Request, r *response) error {
+	if r.Merchant != "" && r.Merchant != c.config.MerchantID {
+		return errForeign
+	}
+	order, key := string(orderID(req)), string(req.Key)
+	if r.Result == "ERROR" {
+		if r.Order.ID != "" && r.Order.ID != order || r.Transaction.ID != "" && r.Transaction.ID != key {
+			return errForeign
+		}
+		return nil
+	}
+	if r.Order.ID != order || r.Transaction.ID != key {
+		return errForeign
+	}
+	switch op {
+	case opPay, opAuthorize:
+		if !same(req.Amount, r.Order.Amount, r.Order.Currency) {
+			return errForeign
+		}
+	case opVerify, opVoid:
+		return nil // whatever amount they echo is not ours
+	}
+	if !same(req.Amount, r.Transaction.Amount, r.Transaction.Currency) {
+		return errForeign
+	}
+	return nil
+}
+
+// same reports whether an echoed amount, where there is one, is ours.
+func same(want money.Amount, amount json.Number, currency string) bool {
+	if currency != "" && currency != string(want.Currency) {
+		return false
+	}
+	if amount == "" {
+		return true
+	}
+	have, err := money.ParseDecimal(string(amount), want.Currency)
+	return err == nil && have == want
+}
+
+// belongsToken does the same for a tokenization, where the masked number and, with
+// supplied ids, the token itself are all there is to compare.
+func (c *Client) belongsToken(req *gateway.Request, r *response) error {
+	if r.Result == "ERROR" {
+		return nil
+	}
+	masked := r.SourceOfFunds.Provided.Card.Number
+	if n := len(masked); n >= 12 && !req.Card.Number.IsZero() {
+		if masked[:6] != req.Card.Number.FirstSix() || masked[n-4:] != req.Card.Number.LastFour() {
+			return errForeign
+		}
+	}
+	if c.config.Tokens == TokensSupplied && r.Token != "" && r.Token != string(req.Key) {
+		return errForeign
+	}
+	return nil
+}
+
+// answer turns an answer that is ours into the line's outcome.
+func (r *response) answer(req *gateway.Request, m meaning) gateway.Answer {
+	card := &r.SourceOfFunds.Provided.Card
+	a := gateway.Answer{State: m.state, Token: r.Token}
+	a.Answer = batch.Answer{
+		Code:                m.code,
+		Message:             r.explanation(),
+		AuthorizationNumber: scrub(r.Transaction.AuthorizationCode),
+		GatewayCode:         scrub(r.Response.GatewayCode),
+		SchemeCode:          scrub(r.Response.AcquirerCode),
+		NetworkTransaction:  r.trace(),
+		Card:                remask(card.Number),
+		CardExpiry:          string(card.Expiry),
+		CardType:            cardTypes[card.Scheme],
+	}
+	if r.Error.Cause != "" {
+		a.GatewayCode = scrub(r.Error.Cause)
+	}
+	if req.Command.Phase() != batch.PhaseWallet {
+		a.TransactionID = batch.TransactionID(req.Key)
+	}
+	if m.state == batch.Declined {
+		switch r.Response.AcquirerCode {
+		case "R0", "R1": // the cardholder revoked this series
+			a.Code, a.StopSeries = "01132", true
+		case "R3": // the cardholder revoked every series on this card
+			a.Code, a.StopSeries, a.StopCard = "01133", true, true
+		}
+	}
+	return a
+}
+
+// trace is the scheme's transaction id, to be sent with later payments elsewhere.
+func (r *response) trace() string {
+	id := r.Transaction.Acquirer.TraceID
+	if id == "" {
+		id = r.AuthorizationResponse.TransactionIdentifier
+	}
+	if len(id) > 64 {
+		return ""
+	}
+	return id
+}
+
+// explanation says which field is wrong and why, in the gateway's words.
+func (r *response) explanation() string {
+	if r.Error.Cause == "" {
+		return ""
+	}
+	var parts []string
+	for _, part := range []string{r.Error.Field, r.Error.ValidationType, r.Error.Explanation, r.Error.SupportCode} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	return scrub(strings.Join(parts, ": "))
+}
+
+// remask shows first six and last four whatever the gateway put between them,
+// which with a special permission is the number itself (facts, section 3.4).
+func remask(number string) string {
+	n := len(number)
+	if n < 12 || n > 19 {
+		return ""
+	}
+	return number[:6] + strings.Repeat("*", n-10) + number[n-4:]
+}
+
+var cardTypes = map[string]string{
+	"VISA":        "VISA",
+	"MASTERCARD":  "MASTERCARD",
+	"MAESTRO":     "MAESTRO",
+	"AMEX":        "AMEX",
+	"DISCOVER":    "DISCOVER",
+	"DINERS_CLUB": "DINERS",
+	"JCB":         "JCB",
+}

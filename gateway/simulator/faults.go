@@ -1,0 +1,129 @@
+package simulator
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Fault asks the simulator to fail. Requests that match suffer it, Count times in all.
+type Fault struct {
+	Phase     Phase
+	Operation string        // PAY, AUTHORIZE, VERIFY, CAPTURE, REFUND, VOID, TOKENIZE, RETRIEVE; empty: any but RETRIEVE
+	Key       string        // transaction id; empty: any
+	Count     int           // 0 means 1
+	Delay     time.Duration // of phases that wait; each has its default
+}
+
+// Limits that keep the memory of faults bounded.
+const (
+	maxRules    = 1000
+	maxSuffered = 1_000_000
+)
+
+var (
+	errPhase     = errors.New("there is no such phase")
+	errOperation = errors.New("there is no such operation")
+	errRules     = errors.New("too many faults are waiting")
+)
+
+var operations = map[string]bool{
+	"": true, opPay: true, opAuthorize: true, opVerify: true, opCapture: true, opRefund: true, opVoid: true, opTokenize: true, opRetrieve: true,
+}
+
+// faults decides which request fails.
+type faults struct {
+	armed    atomic.Int64 // rules waiting; 0 spares the lock
+	mu       sync.Mutex
+	rules    []Fault
+	suffered map[string]bool // keys that had the fault of their reference
+}
+
+// Plan makes coming requests fail.
+func (s *Simulator) Plan(f Fault) error {
+	if _, ok := phases[f.Phase]; !ok {
+		return errPhase
+	}
+	if !operations[f.Operation] {
+		return errOperation
+	}
+	f.Count = max(f.Count, 1)
+	s.faults.mu.Lock()
+	defer s.faults.mu.Unlock()
+	if len(s.faults.rules) >= maxRules {
+		return errRules
+	}
+	s.faults.rules = append(s.faults.rules, f)
+	s.faults.armed.Add(1)
+	return nil
+}
+
+// Lift forgets every planned fault.
+func (s *Simulator) Lift() {
+	s.faults.mu.Lock()
+	defer s.faults.mu.Unlock()
+	s.faults.rules = nil
+	s.faults.armed.Store(0)
+}
+
+// Planned lists the faults that wait.
+func (s *Simulator) Planned() []Fault {
+	s.faults.mu.Lock()
+	defer s.faults.mu.Unlock()
+	return append([]Fault{}, s.faults.rules...)
+}
+
+// next takes the fault that a request suffers; its Phase is empty when none. A
+// reference FAULT-<PHASE>-… makes the first request of its key suffer, no later one.
+func (f *faults) next(operation, key, reference string) Fault {
+	if f.armed.Load() > 0 {
+		if fault := f.take(operation, key); fault.Phase != "" {
+			return fault
+		}
+	}
+	rest, ok := strings.CutPrefix(reference, "FAULT-")
+	if !ok {
+		return Fault{}
+	}
+	name, _, _ := strings.Cut(rest, "-")
+	phase := Phase(strings.ToLower(name))
+	if _, ok := phases[phase]; !ok {
+		return Fault{}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.suffered[key] || len(f.suffered) >= maxSuffered {
+		return Fault{}
+	}
+	if f.suffered == nil {
+		f.suffered = map[string]bool{}
+	}
+	f.suffered[strings.Clone(key)] = true
+	return Fault{Phase: phase}
+}
+
+func (f *faults) take(operation, key string) Fault {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i, rule := range f.rules {
+		if rule.Operation != operation && (rule.Operation != "" || operation == opRetrieve) || rule.Key != "" && rule.Key != key {
+			continue
+		}
+		if f.rules[i].Count--; f.rules[i].Count == 0 {
+			f.rules = append(f.rules[:i], f.rules[i+1:]...)
+			f.armed.Add(-1)
+		}
+		return rule
+	}
+	return Fault{}
+}
+
+// reset forgets planned and suffered faults.
+func (f *faults) reset() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.rules, f.suffered = nil, nil
+	f.armed.Store(0)
+}

@@ -1,0 +1,210 @@
+package simulator
+
+import (
+	"cardbatch/money"
+)
+
+// Operations, under the names of apiOperation; the last two are ours, for faults.
+const (
+	opPay       = "PAY"
+	opAuthorize = "AUTHORIZE"
+	opVerify    = "VERIFY"
+	opCapture   = "CAPTURE"
+	opRefund    = "REFUND"
+	opVoid      = "VOID"
+	opTokenize  = "TOKENIZE"
+	opRetrieve  = "RETRIEVE"
+)
+
+// payment is a request that passed the checks of its form.
+type payment struct {
+	order, id   string
+	operation   string
+	reference   string
+	amount      money.Amount
+	source      string
+	stored      string
+	agreement   string
+	referenceTo string // referenceOrderId
+	target      string
+	card        string // masked; empty with a token
+	token       string
+	expiry      string // MMYY; with a token it overrides
+	digest      uint64
+}
+
+// invalid is a refusal: nothing was carried out.
+type invalid struct {
+	field       string // empty when no single field is to blame
+	kind        string // INVALID, MISSING, UNSUPPORTED
+	explanation string
+}
+
+func (i *invalid) Error() string { return i.explanation }
+
+// carryOut does what the payment asks, once, and returns the answer. A request that
+// was carried out before is only found again; another request under the same ids is
+// invalid.
+func (s *Simulator) carryOut(p *payment, d disguise) ([]byte, error) {
+	saved, err := s.cardOf(p)
+	if err != nil {
+		return nil, err
+	}
+	if p.referenceTo != "" && !s.knows(p.referenceTo) {
+		return nil, &invalid{"referenceOrderId", "INVALID", "the order of the first payment does not exist"}
+	}
+
+	shard := s.accounts.shard(p.order)
+	shard.Lock()
+	defer shard.Unlock()
+	o := shard.orders[p.order]
+	if o != nil {
+		if t := o.find(p.id); t != nil {
+			if t.Digest != p.digest {
+				return nil, &invalid{"", "", "this transaction id was used before for another request"}
+			}
+			s.stats.replays.Add(1)
+			return s.answer(o, t, d), nil
+		}
+	}
+	if err := allowed(o, p); err != nil {
+		return nil, err
+	}
+	if o == nil && s.stats.orders.Load() >= s.options.MaxOrders {
+		return nil, errFull
+	}
+
+	t := transaction{
+		ID: p.id, Operation: p.operation, Code: approved, Amount: p.amount.Minor, Digest: p.digest,
+		At: s.options.Clock().Unix(), Target: p.target, Stored: p.stored, Token: p.token,
+		Card: saved.card, Expiry: saved.expiry,
+	}
+	if p.id == p.order {
+		t.ID = p.order // one string, not two
+	}
+	switch p.operation {
+	case opPay, opAuthorize, opVerify:
+		t.Code = gatewayCode(t.Expiry, s.options.Clock())
+	case opVoid:
+		t.Amount = o.find(p.target).Amount
+	}
+	if o != nil && t.Card == "" {
+		t.Card, t.Expiry = o.transactions[0].Card, o.transactions[0].Expiry
+	}
+	e := &event{Order: p.order, Reference: p.reference, Currency: string(p.amount.Currency), Transaction: &t}
+	if err := s.log.append(e); err != nil {
+		return nil, err
+	}
+	shard.apply(e)
+	if o == nil {
+		s.stats.orders.Add(1)
+	}
+	if t.moved() {
+		s.stats.charges.Add(1)
+	}
+	return s.answer(shard.orders[p.order], &t, d), nil
+}
+
+// cardOf finds the card that a payment is made with. Follow-ups have none.
+func (s *Simulator) cardOf(p *payment) (token, error) {
+	saved := token{card: p.card, expiry: p.expiry}
+	if p.token == "" {
+		return saved, nil
+	}
+	shard := s.accounts.shard(p.token)
+	shard.Lock()
+	saved, ok := shard.tokens[p.token]
+	shard.Unlock()
+	if !ok {
+		return token{}, &invalid{"sourceOfFunds.token", "INVALID", "the token does not exist"}
+	}
+	if p.expiry != "" {
+		saved.expiry = p.expiry
+	}
+	return saved, nil
+}
+
+func (s *Simulator) knows(orderID string) bool {
+	shard := s.accounts.shard(orderID)
+	shard.Lock()
+	defer shard.Unlock()
+	return shard.orders[orderID] != nil
+}
+
+// allowed checks an operation against the order as it stands; o is nil when there is none.
+func allowed(o *order, p *payment) error {
+	switch p.operation {
+	case opPay, opAuthorize, opVerify:
+		// After a decline a new attempt comes as a new transaction of the same order.
+		if o != nil && o.status() != "FAILED" {
+			return &invalid{"", "", "the order exists and was paid or authorized"}
+		}
+		return nil
+	}
+	if o == nil {
+		return &invalid{"", "", "the order does not exist"}
+	}
+	if p.target != "" && o.find(p.target) == nil {
+		return &invalid{"transaction.targetTransactionId", "INVALID", "the order has no such transaction"}
+	}
+	if p.operation != opVoid && o.currency != string(p.amount.Currency) {
+		return &invalid{"transaction.currency", "INVALID", "the currency differs from the order's"}
+	}
+	switch p.operation {
+	case opCapture:
+		if o.authorized == 0 {
+			return &invalid{"", "", "the order is not authorized"}
+		}
+		if p.amount.Minor > o.authorized-o.captured {
+			return &invalid{"transaction.amount", "INVALID", "more than what is authorized and not captured"}
+		}
+	case opRefund:
+		if o.captured == 0 {
+			return &invalid{"", "", "the order is not captured"}
+		}
+		if p.amount.Minor > o.captured-o.refunded {
+			return &invalid{"transaction.amount", "INVALID", "more than what is captured and not refunded"}
+		}
+	case opVoid:
+		target := o.find(p.target)
+		switch {
+		case target == nil:
+			return &invalid{"transaction.targetTransactionId", "MISSING", "the transaction to void is not named"}
+		case target.Voided || !target.moved() || target.Operation == opVoid:
+			return &invalid{"", "", "the transaction cannot be voided"}
+		case target.Operation == opAuthorize && o.captured > 0:
+			return &invalid{"", "", "the authorization has been captured"}
+		case target.Operation != opRefund && o.refunded > 0:
+			return &invalid{"", "", "the payment has been refunded"}
+		}
+	}
+	return nil
+}
+
+// save keeps a card under the id, or under a new one when it is empty, and returns it.
+func (s *Simulator) save(id, card, expiry, scheme string) (string, token, error) {
+	if id == "" {
+		id = s.newToken()
+	}
+	saved := token{card: card, expiry: expiry, scheme: scheme}
+	shard := s.accounts.shard(id)
+	shard.Lock()
+	defer shard.Unlock()
+	old, exists := shard.tokens[id]
+	if exists && old == saved {
+		s.stats.replays.Add(1)
+		return id, saved, nil
+	}
+	if !exists && s.stats.tokens.Load() >= s.options.MaxTokens {
+		return "", token{}, errFull
+	}
+	e := &event{Token: id, Card: card, Expiry: expiry, Scheme: scheme}
+	if err := s.log.append(e); err != nil {
+		return "", token{}, err
+	}
+	shard.apply(e)
+	if !exists {
+		s.stats.tokens.Add(1)
+	}
+	return id, saved, nil
+}

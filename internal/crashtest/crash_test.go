@@ -1,0 +1,364 @@
+// Package crashtest kills the real program at every transition of a run and at
+// random moments, starts it again until it is done, and compares with a run that
+// nobody disturbed: the same RESULT files, byte for byte, and at most one charge a line.
+package crashtest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"cardbatch/batch"
+	"cardbatch/gateway/simulator"
+	"cardbatch/vault"
+)
+
+// program is the binary under test, built once with its kill points.
+var program string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "cardbatch-crash")
+	if err == nil {
+		program = filepath.Join(dir, "cardbatch")
+		build := exec.Command("go", "build", "-tags", "killpoints", "-o", program, "cardbatch/cmd/cardbatch")
+		build.Stderr = os.Stderr
+		err = build.Run()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "build the program under test:", err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+const (
+	clock = "2026-11-21T23:00:00Z"
+	// restarts bounds how often one scenario is started again.
+	restarts = 20
+	// patience bounds one run of the program.
+	patience = 60 * time.Second
+)
+
+// world is one workspace with a simulator of its own.
+type world struct {
+	t         *testing.T
+	dir       string
+	simulator *simulator.Simulator
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	s, err := simulator.New(simulator.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	endpoint, err := s.Start("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	w := &world{t: t, dir: t.TempDir(), simulator: s}
+	for _, folder := range []string{"in", "out", "keys"} {
+		if err := os.Mkdir(filepath.Join(w.dir, folder), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := vault.Create(filepath.Join(w.dir, "keys", "vault.json")); err != nil {
+		t.Fatal(err)
+	}
+	w.write("keys/password", simulator.DefaultPassword)
+	w.write("cardbatch.yaml", fmt.Sprintf(config, endpoint, simulator.DefaultMerchantID))
+	for name, content := range files() {
+		w.write("in/"+name, content)
+	}
+	return w
+}
+
+func (w *world) write(name, content string) {
+	w.t.Helper()
+	if err := os.WriteFile(filepath.Join(w.dir, name), []byte(content), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// Small chunks make many transitions.
+const config = `environment: TEST
+merchants: [{id: acme, lookalike: {lines: 0}}]
+contracts: [{id: "1", merchant: acme, gateway: bank, currencies: [EUR], unknown_series: send}]
+gateways:
+  - {name: bank, kind: mastercard, endpoint: %s, merchant_id: %s, password: "file:keys/password", settle: 0s, concurrency: 4}
+sources:
+  - name: acme
+    merchants: [acme]
+    inbound: {folder: in, ready: rename}
+    outbound: {folder: out}
+    on_line_error: reject-lines
+run: {chunk: 7}
+log: {level: warn, format: text}
+`
+
+const payments = 60
+
+// files are the night's files: wallets, payments of every outcome, and a rejected file.
+func files() map[string]string {
+	var wallets, paid strings.Builder
+	wallets.WriteString("H;CARDBATCH;1;acme;WAL;1;TEST;2026-11-21T20:00:00Z\nC;line_ref;command;contract;wallet_id;card_number;card_expiry\n")
+	cards := []string{"5123450000000008;0139", "4508750015741019;0139", "5111111111111118;0539", "371881634498004;0139"}
+	for i := range 20 {
+		fmt.Fprintf(&wallets, "D;W-%d;createWallet;1;CUST-%d;%s\n", i, i, cards[i%len(cards)])
+	}
+	fmt.Fprintf(&wallets, "D;W-20;createWallet;1;CUST-1;%s\nD;W-21;disableWallet;1;CUST-19;;\nT;22\n", cards[0])
+	paid.WriteString("H;CARDBATCH;1;acme;PAY;2;TEST;2026-11-21T22:00:00Z\nC;line_ref;command;contract;wallet_id;order_ref;amount;currency\n")
+	total := 0
+	for i := range payments {
+		reference := fmt.Sprintf("ORDER-%d", i)
+		switch i % 15 {
+		case 3:
+			reference = fmt.Sprintf("FAULT-500_AFTER-%d", i)
+		case 7:
+			reference = fmt.Sprintf("FAULT-503_BEFORE-%d", i)
+		}
+		fmt.Fprintf(&paid, "D;P-%d;doImmediateWalletPayment;1;CUST-%d;%s;%d;EUR\n", i, i%22, reference, 100+i)
+		total += 100 + i
+	}
+	fmt.Fprintf(&paid, "T;%d;EUR:%d\n", payments, total)
+	return map[string]string{
+		"1-wallets.csv":  wallets.String(),
+		"2-payments.csv": paid.String(),
+		"3-broken.csv":   "H;CARDBATCH;1;acme;BAD;3;TEST;2026-11-21T22:00:00Z\nC;line_ref;command\nT;1\n",
+	}
+}
+
+// start runs the program once. killed tells that it died by SIGKILL.
+func (w *world) start(environ ...string) (killed bool, code int) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	defer cancel()
+	c := w.command(ctx, environ...)
+	var talk bytes.Buffer
+	c.Stderr = &talk
+	err := c.Run()
+	if ctx.Err() != nil {
+		w.t.Fatalf("the run did not end within %s:\n%s", patience, &talk)
+	}
+	return w.ending(c, err, &talk)
+}
+
+func (w *world) command(ctx context.Context, environ ...string) *exec.Cmd {
+	c := exec.CommandContext(ctx, program, "--config", filepath.Join(w.dir, "cardbatch.yaml"), "--clock", clock, "run")
+	c.Env = append(os.Environ(), environ...)
+	return c
+}
+
+func (w *world) ending(c *exec.Cmd, err error, talk *bytes.Buffer) (killed bool, code int) {
+	w.t.Helper()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		w.t.Fatal(err)
+	}
+	status := c.ProcessState.Sys().(syscall.WaitStatus)
+	if status.Signaled() && status.Signal() == syscall.SIGKILL {
+		return true, 0
+	}
+	// 10: the broken file; anything above a normal ending is a finding of this test.
+	if code := status.ExitStatus(); code != 0 && code != 10 && code != 14 && code != 12 && code != 13 {
+		w.t.Fatalf("exit code %d:\n%s", code, talk)
+	}
+	return false, status.ExitStatus()
+}
+
+// finish runs the program until a run comes to its end with nothing left.
+func (w *world) finish() {
+	w.t.Helper()
+	for range restarts {
+		if killed, code := w.start(); !killed && (code == 0 || code == 10) {
+			return
+		}
+	}
+	w.t.Fatalf("not done after %d runs", restarts)
+}
+
+// answers are the files in the outbound folder.
+func (w *world) answers() map[string]string {
+	w.t.Helper()
+	all := map[string]string{}
+	entries, err := os.ReadDir(filepath.Join(w.dir, "out"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, e := range entries {
+		content, err := os.ReadFile(filepath.Join(w.dir, "out", e.Name()))
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		all[e.Name()] = string(content)
+	}
+	return all
+}
+
+// check compares the world with an undisturbed one.
+func (w *world) check(want map[string]string) {
+	w.t.Helper()
+	got := w.answers()
+	for name, content := range want {
+		if got[name] != content {
+			w.t.Errorf("%s differs from the undisturbed run:\n%s", name, difference(content, got[name]))
+		}
+	}
+	for name := range got {
+		if _, ok := want[name]; !ok {
+			w.t.Errorf("%s was not made by the undisturbed run", name)
+		}
+	}
+	for i := range payments {
+		key := batch.NewKey("acme", batch.LineRef("P-"+strconv.Itoa(i)), 1)
+		if n := w.simulator.Charges(string(key)); n > 1 {
+			w.t.Errorf("line P-%d was charged %d times", i, n)
+		}
+	}
+	if charged, approved := int(w.simulator.Stats().Charges), strings.Count(got["2-payments.res.csv"], ";approved;"); charged != approved {
+		w.t.Errorf("%d charges at the gateway, %d approved lines in the RESULT", charged, approved)
+	}
+	for name, folder := range map[string]string{"1-wallets.csv": "in", "2-payments.csv": "in", "3-broken.csv": "in"} {
+		if _, err := os.Stat(filepath.Join(w.dir, folder, name)); err == nil {
+			w.t.Errorf("%s still lies in the inbound folder", name)
+		}
+	}
+}
+
+func difference(want, got string) string {
+	a, b := strings.Split(want, "\n"), strings.Split(got, "\n")
+	var out strings.Builder
+	for i := range max(len(a), len(b)) {
+		var x, y string
+		if i < len(a) {
+			x = a[i]
+		}
+		if i < len(b) {
+			y = b[i]
+		}
+		if x != y {
+			fmt.Fprintf(&out, "- %s\n+ %s\n", x, y)
+		}
+	}
+	return out.String()
+}
+
+// undisturbed runs one world in peace. It returns its answers and the transitions that it passed.
+func undisturbed(t *testing.T) (answers map[string]string, transitions []string) {
+	t.Helper()
+	w := newWorld(t)
+	trace := filepath.Join(w.dir, "trace")
+	w.start("CARDBATCH_KILL_TRACE=" + trace)
+	content, err := os.ReadFile(trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.finish()
+	answers = w.answers()
+	w.check(answers)
+	if n := strings.Count(answers["2-payments.res.csv"], ";approved;"); n < payments/2 {
+		t.Fatalf("only %d approved payments: the scenario is not what it should be:\n%s", n, answers["2-payments.res.csv"])
+	}
+	return answers, strings.Split(strings.TrimSpace(string(content)), "\n")
+}
+
+func TestKilledAtEveryTransitionTheProgramEndsAsIfUndisturbed(t *testing.T) {
+	want, passed := undisturbed(t)
+	count := map[string]int{}
+	for _, name := range passed {
+		count[name]++
+	}
+	t.Logf("%d transitions of %d kinds", len(passed), len(count))
+	for _, name := range slices.Sorted(mapKeys(count)) {
+		for _, nth := range moments(count[name]) {
+			t.Run(fmt.Sprintf("%s, time %d", name, nth), func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t)
+				if killed, _ := w.start(fmt.Sprintf("CARDBATCH_KILL_AT=%s:%d", name, nth)); !killed {
+					t.Log("this order of events did not come up to that moment")
+				}
+				w.finish()
+				w.check(want)
+			})
+		}
+	}
+}
+
+// moments of a transition passed n times at which to kill: the first, one in the
+// middle, the last.
+func moments(n int) []int {
+	all := []int{1, (n + 1) / 2, n}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func mapKeys(m map[string]int) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+func TestKilledAtRandomMomentsTheProgramEndsAsIfUndisturbed(t *testing.T) {
+	kills := 12
+	if text := os.Getenv("CARDBATCH_KILLS"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			t.Fatalf("CARDBATCH_KILLS: %v", err)
+		}
+		kills = n
+	}
+	want, _ := undisturbed(t)
+	began := time.Now()
+	newWorld(t).start()
+	whole := time.Since(began)
+
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 1))
+	for done := 0; done < kills; {
+		w := newWorld(t)
+		for range 4 {
+			if w.killAfter(time.Duration(random.Int64N(int64(whole)))) {
+				done++
+			}
+		}
+		w.finish()
+		w.check(want)
+		if t.Failed() {
+			t.Fatalf("after %d kills", done)
+		}
+	}
+	t.Logf("%d kills", kills)
+}
+
+// killAfter starts the program and kills it after the delay, unless it has ended by then.
+func (w *world) killAfter(delay time.Duration) (killed bool) {
+	w.t.Helper()
+	c := w.command(w.t.Context())
+	if err := c.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	timer := time.AfterFunc(delay, func() { _ = c.Process.Kill() })
+	defer timer.Stop()
+	err := c.Wait()
+	killed, _ = w.ending(c, err, &bytes.Buffer{})
+	return killed
+}

@@ -1,0 +1,307 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"cardbatch/batch"
+	"cardbatch/gateway"
+	"cardbatch/store"
+)
+
+const (
+	// recordEvery bounds how long an outcome waits in memory for its group commit.
+	recordEvery = 20 * time.Millisecond
+	// notSentInRow is how many calls in a row may fail before anything was written
+	// until the gateway counts as down for this run.
+	notSentInRow = 20
+	// busyTries is how often one line is offered to a gateway that asks to slow down.
+	busyTries = 5
+	// busyWait is the longest wait that a gateway may ask for within a run.
+	busyWait = 2 * time.Minute
+)
+
+// dispatcher submits the queued lines of one phase at one gateway:
+//
+//	queued lines ─chunk─▶ rules ─▶ store: submitting ─▶ workers ─▶ gateway
+//	                                                      │
+//	                                    store: outcomes ◀─┴─ in groups
+//
+// A line reaches a worker only after the transaction that made it submitting is
+// durable. Two lines of one lane are never in flight together: the second waits
+// until the outcome of the first is durable.
+type dispatcher struct {
+	owner     *Run
+	gateway   batch.GatewayName
+	phase     batch.Phase
+	connector gateway.Connector // nil for lines that no gateway takes; they are all refused
+
+	jobs     chan *prepared
+	outcomes chan done
+
+	mu       sync.Mutex
+	lanes    map[string]bool // of lines in flight
+	inFlight int             // lines submitted and not recorded
+	landed   *sync.Cond      // signals that lines were recorded
+	failed   error           // the store refused outcomes; take nothing more
+
+	notSent atomic.Int32 // calls in a row that never reached the gateway
+}
+
+// done is a line whose call has ended.
+type done struct {
+	*prepared
+	store.LineOutcome
+}
+
+func newDispatcher(r *Run, name batch.GatewayName, phase batch.Phase) *dispatcher {
+	d := &dispatcher{
+		owner: r, gateway: name, phase: phase, connector: r.Gateways[name].Connector,
+		jobs: make(chan *prepared, r.Chunk), outcomes: make(chan done, r.Chunk),
+		lanes: map[string]bool{},
+	}
+	d.landed = sync.NewCond(&d.mu)
+	return d
+}
+
+// run submits until nothing is queued, the run is asked to stop, or the gateway
+// is given up. When it returns nothing is in flight.
+func (d *dispatcher) run(ctx context.Context) error {
+	var workers, recorder sync.WaitGroup
+	for range max(d.owner.Gateways[d.gateway].Concurrency, 1) {
+		workers.Go(func() { d.work(ctx) })
+	}
+	recorder.Go(func() { d.record(ctx) })
+
+	err := d.feed(ctx)
+	close(d.jobs)
+	workers.Wait()
+	close(d.outcomes)
+	recorder.Wait()
+	return errors.Join(err, d.failure())
+}
+
+func (d *dispatcher) failure() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.failed
+}
+
+func (d *dispatcher) stopping(ctx context.Context) bool {
+	return ctx.Err() != nil || d.owner.stopping() || d.owner.gatewayStopped(d.gateway) || d.failure() != nil
+}
+
+// feed takes queued lines in chunks and hands them to the workers.
+func (d *dispatcher) feed(ctx context.Context) error {
+	q := store.QueueQuery{Phase: d.phase, Gateway: d.gateway, Limit: d.owner.Chunk}
+	for !d.stopping(ctx) {
+		lines, err := d.owner.Store.NextQueued(ctx, q)
+		if err != nil || len(lines) == 0 {
+			return err
+		}
+		for len(lines) > 0 && !d.stopping(ctx) {
+			n := d.reserve(lines)
+			if n == 0 {
+				d.drain()
+				continue
+			}
+			if err := d.submit(ctx, lines[:n]); err != nil {
+				return err
+			}
+			q.After = lines[n-1].Address
+			lines = lines[n:]
+		}
+	}
+	return nil
+}
+
+// reserve takes the lanes of as many lines as may go beside what is in flight.
+func (d *dispatcher) reserve(lines []batch.LineRecord) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i := range lines {
+		lane := lines[i].Line.Lane()
+		if lane == "" {
+			continue
+		}
+		if d.lanes[lane] {
+			return i
+		}
+		d.lanes[lane] = true
+	}
+	return len(lines)
+}
+
+// drain waits until nothing is in flight.
+func (d *dispatcher) drain() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for d.inFlight > 0 {
+		d.landed.Wait()
+	}
+	clear(d.lanes)
+}
+
+// submit judges a chunk, makes it submitting in one transaction, and hands what is to be sent to the workers.
+func (d *dispatcher) submit(ctx context.Context, lines []batch.LineRecord) error {
+	now := d.owner.Clock()
+	sending, final, err := d.owner.prepare(ctx, lines, d.connector, now)
+	if err != nil {
+		return err
+	}
+	if len(sending)+len(final) == 0 {
+		d.launch(lines, nil)
+		return nil
+	}
+	s := store.Submission{At: now, Final: final}
+	for _, p := range sending {
+		s.Sending = append(s.Sending, p.sending())
+	}
+	if err := d.owner.Session.Submit(ctx, s); err != nil {
+		return err
+	}
+	d.owner.reached("submitting")
+	for _, f := range final {
+		d.owner.Progress.outcome(f.To)
+	}
+	d.launch(lines, sending)
+	for _, p := range sending {
+		d.jobs <- p
+	}
+	return nil
+}
+
+// launch counts what is about to fly, and frees the lanes of lines that do not.
+func (d *dispatcher) launch(lines []batch.LineRecord, sending []*prepared) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.inFlight += len(sending)
+	for i := range lines {
+		delete(d.lanes, lines[i].Line.Lane())
+	}
+	for _, p := range sending {
+		if lane := p.rec.Line.Lane(); lane != "" {
+			d.lanes[lane] = true
+		}
+	}
+}
+
+// work calls the gateway for one line after another. Lines that it gets after the
+// run was asked to stop were not sent, and say so.
+func (d *dispatcher) work(ctx context.Context) {
+	for p := range d.jobs {
+		if d.stopping(ctx) {
+			d.outcomes <- done{p, p.givenBack()}
+			continue
+		}
+		outcome := d.call(ctx, p)
+		d.owner.reached("called")
+		d.outcomes <- done{p, outcome}
+	}
+}
+
+// call asks the gateway once; again only when it took nothing and asked to wait.
+func (d *dispatcher) call(ctx context.Context, p *prepared) store.LineOutcome {
+	for try := 1; ; try++ {
+		answer, err := d.connector.Do(ctx, p.request)
+		var failure *gateway.Error
+		switch {
+		case err == nil:
+			d.notSent.Store(0)
+			return p.outcome(answer, d.owner.Clock())
+		case errors.Is(err, gateway.ErrCredentials), errors.Is(err, gateway.ErrCircuitOpen):
+			d.owner.stopGateway(d.gateway, err)
+			return p.givenBack()
+		case errors.Is(err, gateway.ErrBusy) && gateway.IsNotSent(err) && try < busyTries && !d.stopping(ctx):
+			wait := time.Second
+			if errors.As(err, &failure) && failure.RetryAfter > 0 {
+				wait = min(failure.RetryAfter, busyWait)
+			}
+			if d.owner.Sleep(ctx, wait) != nil {
+				return p.givenBack()
+			}
+		case gateway.IsNotSent(err):
+			if d.notSent.Add(1) >= notSentInRow {
+				d.owner.stopGateway(d.gateway, errors.Join(errGatewayDown, err))
+			}
+			return p.givenBack()
+		default:
+			d.notSent.Store(0)
+			d.owner.Log.Warn("in doubt", "gateway", string(d.gateway), "file", int64(p.rec.Address.File), "line", p.rec.Address.No, "attempt", p.attempt, "error", err.Error())
+			return p.inDoubt(d.owner.Clock())
+		}
+	}
+}
+
+// record commits outcomes in groups: as many as came within recordEvery of the
+// first, at most a chunk, and at once when nothing else is in flight. Outcomes that the store refuses leave their
+// lines submitting; the next run looks them up.
+func (d *dispatcher) record(ctx context.Context) {
+	// What happened is recorded even when the run is told to stop waiting.
+	ctx = context.WithoutCancel(ctx)
+	for first := range d.outcomes {
+		group := d.gather(first)
+		outcomes := make([]store.LineOutcome, len(group))
+		for i, g := range group {
+			outcomes[i] = g.LineOutcome
+		}
+		var err error
+		if d.failure() == nil {
+			err = d.owner.Session.Record(ctx, outcomes)
+			d.owner.reached("recorded")
+		}
+		d.land(group, err)
+	}
+}
+
+func (d *dispatcher) gather(first done) []done {
+	group := []done{first}
+	timer := time.NewTimer(recordEvery)
+	defer timer.Stop()
+	for len(group) < d.owner.Chunk && len(group) < d.flying() {
+		select {
+		case o, ok := <-d.outcomes:
+			if !ok {
+				return group
+			}
+			group = append(group, o)
+		case <-timer.C:
+			return group
+		}
+	}
+	return group
+}
+
+func (d *dispatcher) flying() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.inFlight
+}
+
+// land frees the lanes of recorded lines.
+func (d *dispatcher) land(group []done, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err != nil && d.failed == nil {
+		d.failed = err
+	}
+	for _, g := range group {
+		delete(d.lanes, g.rec.Line.Lane())
+		if err == nil {
+			d.owner.landed(g.LineOutcome)
+		}
+	}
+	d.inFlight -= len(group)
+	d.landed.Broadcast()
+}
+
+// landed counts a recorded outcome.
+func (r *Run) landed(o store.LineOutcome) {
+	r.Progress.outcome(o.To)
+	if o.To != batch.Queued {
+		r.count(func(s *Summary) { s.Sent++ })
+	}
+}

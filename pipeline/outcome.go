@@ -1,0 +1,223 @@
+package pipeline
+
+import (
+	"strconv"
+	"time"
+
+	"cardbatch/batch"
+	"cardbatch/gateway"
+	"cardbatch/store"
+)
+
+// givenBack: provably nothing was sent; the line is queued again.
+func (p *prepared) givenBack() store.LineOutcome {
+	return store.LineOutcome{At: p.rec.Address, Expect: batch.Submitting, To: batch.Queued}
+}
+
+// inDoubt: something was sent and no trusted answer came.
+func (p *prepared) inDoubt(at time.Time) store.LineOutcome {
+	return store.LineOutcome{
+		At: p.rec.Address, Expect: batch.Submitting, To: batch.InDoubt, CompletedAt: at,
+		Answer: batch.Answer{Code: batch.CodeNoAnswer},
+	}
+}
+
+// refused: a rule ends the line before anything is sent.
+func (p *prepared) refused(ruling batch.Ruling, at time.Time) store.LineOutcome {
+	return store.LineOutcome{
+		At: p.rec.Address, Expect: batch.Queued, To: batch.Refused, CompletedAt: at,
+		Answer: batch.Answer{Code: ruling.Code, Message: ruling.Message},
+	}
+}
+
+// outcome turns a gateway's answer into the line's outcome and all that follows from it.
+func (p *prepared) outcome(answer gateway.Answer, at time.Time) store.LineOutcome {
+	expect := p.expect
+	if expect == batch.Queued {
+		expect = batch.Submitting
+	}
+	o := store.LineOutcome{At: p.rec.Address, Expect: expect, To: answer.State, Answer: answer.Answer, CompletedAt: at}
+	l := &p.rec.Line
+	if o.Answer.Card == "" {
+		o.Answer.Card = p.card.Masked()
+	}
+	if o.Answer.CardExpiry == "" {
+		o.Answer.CardExpiry = p.card.Expiry
+	}
+	switch l.Command.Phase() {
+	case batch.PhaseWallet:
+		p.walletOutcome(&o, answer, at)
+	case batch.PhasePayment:
+		p.paymentOutcome(&o, answer, at)
+	case batch.PhaseFollowUp:
+		p.followUpOutcome(&o)
+	}
+	return o
+}
+
+// walletOutcome keeps the card of an approved wallet line, or takes back the wallet that was opening.
+func (p *prepared) walletOutcome(o *store.LineOutcome, answer gateway.Answer, at time.Time) {
+	l := &p.rec.Line
+	if !o.To.Final() {
+		return
+	}
+	if o.To != batch.Approved {
+		if l.Command == batch.CreateWallet {
+			o.Changes.CloseWallet = &l.WalletID
+		} else {
+			o.Changes.ClearOpen = &l.WalletID
+		}
+		return
+	}
+	card := p.card
+	card.Token, card.Status = answer.Token, batch.CardActive
+	if answer.CardType != "" && card.Type == "" {
+		card.Type = answer.CardType
+	}
+	card.NetworkTransaction = answer.NetworkTransaction
+	p.keepCard(o, card, at)
+}
+
+// keepCard writes the line's wallet with the card at the index that the line means.
+func (p *prepared) keepCard(o *store.LineOutcome, card batch.Card, at time.Time) {
+	l := &p.rec.Line
+	var w batch.Wallet
+	if l.Command == batch.CreateWallet {
+		w = *p.opening()
+		w.CreatedAt = at
+		card.Index = w.DefaultCard
+	} else {
+		w = p.changedWallet()
+		card.Index = w.DefaultCard
+		if n, err := strconv.Atoi(l.CardIndex); err == nil {
+			card.Index = n
+		}
+	}
+	w.Status, w.OpenLine, w.UpdatedAt = batch.WalletActive, batch.LineAddress{}, at
+	w.PutCard(card)
+	o.Changes.Wallet = &w
+	o.Answer.CardIndex = strconv.Itoa(card.Index)
+	o.Answer.CardStatus = card.Status
+	o.Answer.Card, o.Answer.CardExpiry, o.Answer.CardType = card.Masked(), card.Expiry, card.Type
+}
+
+// changedWallet is the wallet with the buyer's details that an updateWallet line gives.
+func (p *prepared) changedWallet() batch.Wallet {
+	w, l := *p.wallet, &p.rec.Line
+	w.Cards = append([]batch.Card(nil), w.Cards...)
+	for _, change := range []struct {
+		to   *string
+		from string
+	}{{&w.LastName, l.LastName}, {&w.FirstName, l.FirstName}, {&w.Email, l.Email}, {&w.Language, l.Language}} {
+		if change.from != "" {
+			*change.to = change.from
+		}
+	}
+	return w
+}
+
+// localOutcome carries out a wallet line that needs no call.
+func (p *prepared) localOutcome(at time.Time) store.LineOutcome {
+	o := store.LineOutcome{
+		At: p.rec.Address, Expect: batch.Queued, To: batch.Approved, CompletedAt: at,
+		Answer: batch.Answer{Code: batch.CodeDone},
+	}
+	l := &p.rec.Line
+	switch l.Command {
+	case batch.CreateWallet:
+		p.keepCard(&o, p.card, at)
+		return o
+	case batch.UpdateWallet:
+		card, _ := l.CardOf(p.wallet)
+		if l.CardToken != "" {
+			card = p.card
+		}
+		if l.CardExpiry != "" {
+			card.Expiry = l.CardExpiry
+		}
+		if l.Cardholder != "" {
+			card.Cardholder = l.Cardholder
+		}
+		p.keepCard(&o, card, at)
+		return o
+	}
+	w := p.changedWallet()
+	w.UpdatedAt = at
+	card, _ := l.CardOf(&w)
+	switch status := map[batch.Command]batch.CardStatus{batch.DisableWallet: batch.CardDisabled, batch.EnableWallet: batch.CardActive}[l.Command]; {
+	case status == "": // getWallet
+	case l.CardIndex != "":
+		card.Status = status
+		w.PutCard(card)
+		o.Changes.Wallet = &w
+	case status == batch.CardDisabled:
+		w.Status = batch.WalletDisabled
+		o.Changes.Wallet = &w
+	default:
+		w.Status = batch.WalletActive
+		o.Changes.Wallet = &w
+	}
+	o.Answer.CardIndex, o.Answer.CardStatus = strconv.Itoa(card.Index), card.Status
+	if w.Status == batch.WalletDisabled {
+		o.Answer.CardStatus = batch.CardDisabled
+	}
+	o.Answer.Card, o.Answer.CardExpiry, o.Answer.CardType = card.Masked(), card.Expiry, card.Type
+	return o
+}
+
+// paymentOutcome moves the series on, and stops what the issuer has revoked.
+func (p *prepared) paymentOutcome(o *store.LineOutcome, answer gateway.Answer, at time.Time) {
+	l := &p.rec.Line
+	if p.card.Index > 0 {
+		o.Answer.CardIndex, o.Answer.CardStatus = strconv.Itoa(p.card.Index), p.card.Status
+	}
+	if o.To == batch.Approved {
+		if a, ok := batch.Series(l, p.merchant, p.agreement, p.request.Key, p.fingerprint, answer.NetworkTransaction, at); ok {
+			o.Changes.Agreement = &a
+		}
+		// The first transaction that the cardholder made with a kept card is what later ones refer to.
+		if p.wallet != nil && p.card.Index > 0 && p.card.NetworkTransaction == "" && answer.NetworkTransaction != "" && l.SourceOf() != batch.SourceMerchant {
+			card := p.card
+			card.NetworkTransaction = answer.NetworkTransaction
+			p.putCard(o, card, at)
+		}
+	}
+	if (answer.StopSeries || answer.StopCard) && p.agreement != nil {
+		a := *p.agreement
+		a.Stopped = true
+		o.Changes.Agreement = &a
+	}
+	if answer.StopCard && p.wallet != nil && p.card.Index > 0 {
+		card := p.card
+		card.Status = batch.CardDisabled
+		p.putCard(o, card, at)
+		o.Answer.CardStatus = card.Status
+	}
+}
+
+func (p *prepared) putCard(o *store.LineOutcome, card batch.Card, at time.Time) {
+	w := *p.wallet
+	w.Cards = append([]batch.Card(nil), w.Cards...)
+	w.PutCard(card)
+	w.UpdatedAt = at
+	o.Changes.Wallet = &w
+}
+
+// followUpOutcome moves the original on.
+func (p *prepared) followUpOutcome(o *store.LineOutcome) {
+	if o.To != batch.Approved {
+		return
+	}
+	l := &p.rec.Line
+	amount, _ := l.Amount()
+	f := &batch.FollowUp{Original: p.original.Line, Key: p.request.Key}
+	switch l.Command {
+	case batch.DoCapture:
+		f.Captured = amount.Minor
+	case batch.DoRefund:
+		f.Refunded = amount.Minor
+	case batch.DoReset:
+		f.Cancelled = true
+	}
+	o.Changes.Transaction = f
+}

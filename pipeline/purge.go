@@ -1,0 +1,65 @@
+package pipeline
+
+import (
+	"context"
+
+	"cardbatch/batch"
+	"cardbatch/store"
+)
+
+// resealLimit bounds how many card numbers one run re-encrypts.
+const resealLimit = 100_000
+
+// purge deletes what was kept long enough, by proof and retention: an original
+// only once its answers are delivered, a line only once its file is done. It also
+// clears what crashed runs left in the archive, and re-encrypts a part of what an old key sealed.
+func purge(ctx context.Context, r *Run) error {
+	now := r.Clock()
+	done := []batch.FileState{batch.FileDelivered, batch.FileRejected, batch.FileRecalled}
+	files, err := r.Store.Files(ctx, store.FileQuery{States: done, Before: now.Add(-r.Retention.Archive)})
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if f.Archived == "" || f.Claim != "" { // the original is still needed, or still lies in the inbound folder
+			continue
+		}
+		// Removing first and recording then: a crash between leaves a record that the next run repeats.
+		if err := r.Archive.Remove(f.Archived); err != nil {
+			return err
+		}
+		if err := r.Session.Purged(ctx, f.ID); err != nil {
+			return err
+		}
+	}
+	if err := r.sweep(ctx); err != nil {
+		return err
+	}
+	if n, err := r.Session.Forget(ctx, now.Add(-r.Retention.Lines)); err != nil {
+		return err
+	} else if n > 0 {
+		r.Log.Info("forgotten after retention", "files", n)
+	}
+	n, err := r.Session.Reseal(ctx, r.Vault.NeedsReseal, r.Vault.Reseal, resealLimit)
+	if n > 0 {
+		r.Log.Info("card numbers re-encrypted under the new key", "count", n)
+	}
+	return err
+}
+
+// sweep removes archived bytes that no file refers to.
+func (r *Run) sweep(ctx context.Context) error {
+	files, err := r.Store.Files(ctx, store.FileQuery{})
+	if err != nil {
+		return err
+	}
+	known := make(map[string]bool, len(files))
+	for _, f := range files {
+		known[f.Archived] = true
+	}
+	removed, err := r.Archive.Sweep(func(name string) bool { return known[name] })
+	if len(removed) > 0 {
+		r.Log.Info("leftovers of a run that died were removed from the archive", "files", len(removed))
+	}
+	return err
+}

@@ -1,0 +1,102 @@
+package pipeline
+
+import (
+	"sync/atomic"
+	"time"
+
+	"cardbatch/batch"
+)
+
+// Summary is what a run did and what is left, for people, for --json and for the exit code.
+type Summary struct {
+	Pulled      int       `json:"files_pulled"`
+	Accepted    int       `json:"files_accepted"`
+	Rejected    int       `json:"files_rejected"`
+	Held        int       `json:"files_held"`
+	BadLines    int       `json:"lines_rejected"` // lines refused by their findings in accepted files
+	Sent        int       `json:"lines_sent"`
+	Resolved    int       `json:"lines_resolved"` // in doubt or pending before, final now
+	Answers     int       `json:"answers_made"`
+	Delivered   int       `json:"answers_delivered"`
+	Waiting     int       `json:"answers_waiting"`
+	NotSent     int       `json:"lines_not_sent"`
+	Pending     int       `json:"lines_pending"`
+	InDoubt     int       `json:"lines_in_doubt"`
+	Missing     []string  `json:"files_missing,omitempty"` // expected files that have not arrived
+	Problems    []Problem `json:"problems,omitempty"`
+	Interrupted bool      `json:"interrupted,omitempty"`
+}
+
+// Problem is trouble with one source, file or gateway that did not stop the run.
+type Problem struct {
+	Where string      `json:"where"` // "source acme", "gateway bank", …
+	Kind  ProblemKind `json:"kind"`
+	Text  string      `json:"text"`
+}
+
+// ProblemKind sorts problems by what the operator has to do.
+type ProblemKind string
+
+const (
+	Unreachable   ProblemKind = "unreachable"   // a remote could not be reached
+	Configuration ProblemKind = "configuration" // credentials, keys or settings are wrong
+	Safety        ProblemKind = "safety"        // refused for safety: a host key, another world
+	Failure       ProblemKind = "failure"       // anything else
+)
+
+// Summary returns what was done so far.
+func (r *Run) Summary() Summary {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.summary
+}
+
+func (r *Run) count(add func(*Summary)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	add(&r.summary)
+}
+
+// Progress tells how far a run is. It may be read at any time.
+type Progress struct {
+	step     atomic.Pointer[string]
+	total    atomic.Int64 // lines queued when submission began
+	done     atomic.Int64 // lines with an outcome
+	inDoubt  atomic.Int64
+	started  atomic.Int64 // Unix nanoseconds when submission began
+	checking atomic.Int64 // lines read by the check step
+}
+
+// ProgressNow is a moment of Progress.
+type ProgressNow struct {
+	Step    string
+	Checked int64
+	Total   int64
+	Done    int64
+	InDoubt int64
+	Since   time.Time // submission began; zero before
+}
+
+func (p *Progress) setStep(name string) { p.step.Store(&name) }
+
+// Now returns the progress at this moment.
+func (p *Progress) Now() ProgressNow {
+	now := ProgressNow{Total: p.total.Load(), Done: p.done.Load(), InDoubt: p.inDoubt.Load(), Checked: p.checking.Load()}
+	if s := p.step.Load(); s != nil {
+		now.Step = *s
+	}
+	if ns := p.started.Load(); ns != 0 {
+		now.Since = time.Unix(0, ns)
+	}
+	return now
+}
+
+func (p *Progress) outcome(s batch.LineState) {
+	if s == batch.Queued {
+		return
+	}
+	p.done.Add(1)
+	if s == batch.InDoubt {
+		p.inDoubt.Add(1)
+	}
+}

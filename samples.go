@@ -1,0 +1,10 @@
+// Package cardbatch holds the sample files that `cardbatch init` and `cardbatch
+// demo` put into inbound folders. The program itself is in cmd/cardbatch.
+package cardbatch
+
+import "embed"
+
+// Samples holds testdata/demo/*.csv.
+//
+//go:embed testdata/demo/*.csv
+var Samples embed.FS

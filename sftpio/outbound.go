@@ -1,0 +1,150 @@
+package sftpio
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+)
+
+// outbound is an Outbound on either kind of folder.
+type outbound struct {
+	folder folder
+	Options
+}
+
+var _ Outbound = (*outbound)(nil)
+
+func (out *outbound) Close() error { return out.folder.Close() }
+
+func (out *outbound) Publish(ctx context.Context, name string, r io.ReadSeeker, size int64, digest string) error {
+	if err := checkName(name, out.MaxName); err != nil {
+		return fmt.Errorf("publish %q: %w", name, err)
+	}
+	if ignored(name, nil) {
+		return fmt.Errorf("publish %q: %w: it is one of those that are never picked up", name, errName)
+	}
+	if err := out.publish(ctx, name, r, size, digest); err != nil {
+		if errors.Is(err, ErrRefused) {
+			err = fmt.Errorf("%w; the outbound folder needs space and the right to write, read, rename and delete", err)
+		}
+		return fmt.Errorf("publish %q: %w", name, err)
+	}
+	return nil
+}
+
+func (out *outbound) publish(ctx context.Context, name string, r io.ReadSeeker, size int64, digest string) error {
+	same, err := holds(ctx, out.folder, name, size, digest)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return err
+	case !same:
+		return ErrTaken
+	}
+	if err := out.tidy(ctx, name); err != nil || same {
+		return err
+	}
+	temporary := out.temporaryPrefix(name) + rand.Text() + temporarySuffix
+	err = out.store(ctx, temporary, name, r, size, digest)
+	// A broken connection cannot tidy up; the next try does.
+	if err != nil && ctx.Err() == nil && !errors.Is(err, ErrUnreachable) {
+		if left := out.folder.remove(ctx, temporary); left != nil {
+			err = fmt.Errorf("%w; and %s stays behind (%v)", err, temporary, left)
+		}
+	}
+	return err
+}
+
+// Temporary names are on every list of ignored names, ours and those of the usual
+// pollers. Each try has its own: a rename that an earlier try sent, and that a slow server carries
+// out only now, must not find a file that is half written.
+const temporarySuffix = ".tmp"
+
+func (out *outbound) temporaryPrefix(name string) string {
+	if out.Quirks.NoDotFiles {
+		return name + "."
+	}
+	return ".out." + name + "."
+}
+
+// tidy removes what tries for this name left that died.
+func (out *outbound) tidy(ctx context.Context, name string) error {
+	infos, err := out.folder.list(ctx, ".")
+	if errors.Is(err, ErrRefused) {
+		return nil // such a folder keeps them; they are ignored by everybody
+	}
+	if err != nil {
+		return err
+	}
+	for _, info := range infos {
+		random, ours := strings.CutPrefix(info.Name(), out.temporaryPrefix(name))
+		random, temporary := strings.CutSuffix(random, temporarySuffix)
+		if !ours || !temporary || len(random) != len(rand.Text()) || strings.Contains(random, ".") {
+			continue // a longer name may begin like this one
+		}
+		if err := out.folder.remove(ctx, info.Name()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// store goes the whole way from bytes to a proven file.
+func (out *outbound) store(ctx context.Context, temporary, name string, r io.ReadSeeker, size int64, digest string) error {
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("rewind the bytes to store: %w", err)
+	}
+	sum := sha256.New()
+	n, err := out.folder.create(ctx, temporary, io.TeeReader(r, sum))
+	if err != nil {
+		return err
+	}
+	if n != size || hexSum(sum) != digest {
+		return fmt.Errorf("the bytes to store are not those announced: %d, not %d, or another digest", n, size)
+	}
+	if same, err := holds(ctx, out.folder, temporary, size, digest); err != nil {
+		return notStored("after writing", err)
+	} else if !same {
+		return fmt.Errorf("%w: what was read back differs", ErrNotStored)
+	}
+	if err := out.folder.rename(ctx, temporary, name); err != nil {
+		return out.afterRename(ctx, temporary, name, size, digest, err)
+	}
+	info, err := out.folder.stat(ctx, name)
+	if err != nil {
+		return notStored("after the rename", err)
+	}
+	if !info.Mode().IsRegular() || info.Size() != size {
+		return fmt.Errorf("%w: under its final name it differs", ErrNotStored)
+	}
+	return nil
+}
+
+// afterRename judges a rename that failed: some servers make the new name and
+// fail at taking the old one away.
+func (out *outbound) afterRename(ctx context.Context, temporary, name string, size int64, digest string, failed error) error {
+	if !errors.Is(failed, fs.ErrExist) {
+		return failed
+	}
+	same, err := holds(ctx, out.folder, name, size, digest)
+	switch {
+	case err != nil:
+		return err
+	case !same:
+		return ErrTaken
+	}
+	return out.folder.remove(ctx, temporary)
+}
+
+// notStored turns a file that is gone into the promise that was broken.
+func notStored(when string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: %s it is not there", ErrNotStored, when)
+	}
+	return err
+}
