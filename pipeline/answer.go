@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"cardbatch/batch"
 	"cardbatch/formats/batchfile"
@@ -205,7 +206,7 @@ func WriteAnswer(ctx context.Context, reader store.Reader, a store.AnswerFile, w
 		return err
 	}
 	header := f.Header
-	header.CreatedAt = a.CreatedAt
+	header.CreatedAt = a.CreatedAt.UTC().Truncate(time.Second)
 	if a.Kind == store.Ack {
 		return writeAck(ctx, reader, f, header, a, w)
 	}

@@ -50,8 +50,11 @@ func (r *Run) checkFile(ctx context.Context, f batch.File) error {
 	if err != nil {
 		return err
 	}
-	r.reached("staged")
 	if finding == nil {
+		if err := r.Session.Checked(ctx, f); err != nil {
+			return fatal(err)
+		}
+		r.reached("staged")
 		if finding, err = r.judgeFile(ctx, s, &f); err != nil {
 			return err
 		}

@@ -53,6 +53,21 @@ func (a Auth) methods(timeout time.Duration) (methods []ssh.AuthMethod, finish f
 	return methods, finish, nil
 }
 
+// noting remembers why the password could not be had: the library's error would
+// blame the server for it.
+func (a Auth) noting(failed *error) Auth {
+	if ask := a.Password; ask != nil {
+		a.Password = func() (string, error) {
+			password, err := ask()
+			if err != nil {
+				*failed = err
+			}
+			return password, err
+		}
+	}
+	return a
+}
+
 // keySigner reads the private key, and binds the certificate to it.
 func (a Auth) keySigner() (ssh.Signer, error) {
 	content, err := privatefile.Read(a.KeyFile, keyFileLimit)

@@ -75,6 +75,7 @@ func TestLogin(t *testing.T) {
 		{"a wrong passphrase", sftpio.Auth{KeyFile: locked, KeyPassphrase: secret("wrong")}, nil, "passphrase does not fit"},
 		{"a missing passphrase", sftpio.Auth{KeyFile: locked}, nil, "has a passphrase"},
 		{"a passphrase that cannot be had", sftpio.Auth{KeyFile: locked, KeyPassphrase: func() (string, error) { return "", failed }}, failed, ""},
+		{"a password that cannot be had", sftpio.Auth{Password: func() (string, error) { return "", failed }}, failed, ""},
 		{"a key that others may read", sftpio.Auth{KeyFile: open}, sftpio.ErrKeyPermissions, "chmod 600"},
 		{"a key that is not there", sftpio.Auth{KeyFile: filepath.Join(t.TempDir(), "none")}, os.ErrNotExist, ""},
 		{"a key file that holds no key", sftpio.Auth{KeyFile: tempFile(t, "none", "not a key")}, nil, "private key"},

@@ -314,20 +314,79 @@ func TestASilentServerIsLeft(t *testing.T) {
 	}
 }
 
-func TestAServerWhoseFilesHangWhileItsConnectionLives(t *testing.T) {
-	release := make(chan struct{})
+func TestAServerThatHangsWhileItsConnectionLives(t *testing.T) {
+	var release chan struct{}
+	for _, row := range []struct {
+		name   string
+		server sftpserver.Options
+	}{
+		{"at a read, after the file was opened", wrapGet(func(io.ReaderAt, []byte, int64) (int, error) {
+			<-release
+			return 0, os.ErrClosed
+		})},
+		{"at the one request of an operation", wrapCmd(func(next sftp.FileCmder, r *sftp.Request) error {
+			if r.Method == "Rename" {
+				<-release
+			}
+			return next.Filecmd(r)
+		})},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			release = make(chan struct{})
+			w, _ := served(t, row.server)
+			defer close(release)
+			w.Put(t, "a.csv", large)
+			w.Options.IOTimeout = 150 * time.Millisecond
+			in := w.Inbound(t, sftpio.Rename)
+			ready, _, err := in.Ready(t.Context())
+			must(t, err)
+			e, err := in.Claim(t.Context(), ready[0])
+			if err == nil {
+				_, err = in.Fetch(t.Context(), e, io.Discard)
+			}
+			if !errors.Is(err, sftpio.ErrUnreachable) || !strings.Contains(err.Error(), "no answer within") {
+				t.Errorf("error is %v", err)
+			}
+		})
+	}
+}
+
+func TestAFileThatAppearsDuringTheUploadIsNotReplaced(t *testing.T) {
+	var w foldertest.World
+	w, _ = served(t, sftpserver.Options{Wrap: func(h sftp.Handlers) sftp.Handlers {
+		h.FilePut = badPut{FileWriter: h.FilePut, closed: func(io.WriterAt) error {
+			return os.WriteFile(w.Dir+"/a.csv", []byte("theirs"), 0o600)
+		}}
+		h.FileCmd = badCmd{h.FileCmd, func(next sftp.FileCmder, r *sftp.Request) error {
+			if r.Method == "Rename" {
+				return next.(sftp.PosixRenameFileCmder).PosixRename(r)
+			}
+			return next.Filecmd(r)
+		}}
+		return h
+	}})
+	if err := foldertest.Publish(t.Context(), w.Outbound(t), "a.csv", large); !errors.Is(err, sftpio.ErrTaken) {
+		t.Errorf("error is %v", err)
+	}
+	w.Wants(t, map[string]string{"a.csv": "theirs"})
+}
+
+func TestAFileThatCannotBeReadDoesNotStopTheOthers(t *testing.T) {
 	w, _ := served(t, wrapGet(func(f io.ReaderAt, p []byte, at int64) (int, error) {
-		<-release
-		return 0, os.ErrClosed
+		if strings.HasSuffix(f.(interface{ Name() string }).Name(), "a.csv") {
+			return 0, errors.New("locked by another program")
+		}
+		return f.ReadAt(p, at)
 	}))
-	defer close(release)
-	w.Put(t, "a.csv", large)
-	w.Options.IOTimeout = 150 * time.Millisecond
-	in := w.Inbound(t, sftpio.Rename)
+	w.Put(t, "a.csv", "T;0\n")
+	w.Put(t, "b.csv", "T;0\n")
+	told := ""
+	in := w.Inbound(t, sftpio.Trailer, func(o *sftpio.Options) {
+		o.Skipped = func(name string, why error) { told += name }
+	})
 	ready, _, err := in.Ready(t.Context())
 	must(t, err)
-	_, err = in.Fetch(t.Context(), ready[0], io.Discard)
-	if !errors.Is(err, sftpio.ErrUnreachable) || !strings.Contains(err.Error(), "no answer within") {
-		t.Errorf("error is %v", err)
+	if len(ready) != 1 || ready[0].Name != "b.csv" || told != "a.csv" {
+		t.Errorf("ready is %+v, told of %q", ready, told)
 	}
 }

@@ -39,8 +39,8 @@ type Options struct {
 	DoneSuffix string        // empty: DefaultDoneSuffix
 	Pattern    string        // as of path.Match; empty: *
 	Ignore     []string      // patterns that are ignored besides those that always are
-	// Skipped, when not nil, hears of names that are left out because they are unsafe or not regular
-	// files. The name may hold anything: quote it.
+	// Skipped, when not nil, hears of files that are left out although nobody said so: unsafe names, links,
+	// files that cannot be read. The name may hold anything: quote it.
 	Skipped func(name string, why error)
 
 	MaxName int // bytes of a name; 0: DefaultMaxName

@@ -137,6 +137,10 @@ func (in *inbound) withTrailer(ctx context.Context, candidates []Entry) ([]Entry
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // taken away since it was listed
 		}
+		if errors.Is(err, ErrRefused) { // one unreadable file does not stop the others
+			in.skip(e.Name, err)
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}

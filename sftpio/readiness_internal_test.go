@@ -1,8 +1,10 @@
 package sftpio
 
 import (
+	"errors"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 func TestFindTrailer(t *testing.T) {
@@ -51,6 +53,13 @@ func TestPromptsAreAnsweredWithThePasswordAlone(t *testing.T) {
 				t.Errorf("got %q, %v", got, err)
 			}
 		})
+	}
+}
+
+func TestAServersWordsAreFitForALog(t *testing.T) {
+	got := foreign(errors.New("full\x1b[2J\r\nINFO all is well" + strings.Repeat("é", 200)))
+	if strings.ContainsAny(got, "\x1b\r\n") || len(got) > 210 || !utf8.ValidString(got) {
+		t.Errorf("got %q", got)
 	}
 }
 

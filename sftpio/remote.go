@@ -8,7 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"strings"
 	"sync"
+	"unicode"
 
 	"github.com/pkg/sftp"
 )
@@ -110,20 +112,26 @@ func (r *remote) rim(ctx context.Context, s *session, what, name string, err err
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%s %q: %w: permission denied", what, name, ErrRefused)
 	case errors.As(err, &status) && status.FxCode() != sftp.ErrSSHFxConnectionLost && status.FxCode() != sftp.ErrSSHFxNoConnection:
-		return fmt.Errorf("%s %q: %w: %s", what, name, ErrRefused, short(status.Error()))
+		return fmt.Errorf("%s %q: %w: %s", what, name, ErrRefused, foreign(status))
 	}
 	s.close()
 	if s.watch.bit() {
 		return fmt.Errorf("%s %q: %w: no answer within %v", what, name, ErrUnreachable, r.options.IOTimeout)
 	}
-	return fmt.Errorf("%s %q: %w: the connection broke (%s)", what, name, ErrUnreachable, short(err.Error()))
+	return fmt.Errorf("%s %q: %w: the connection broke (%s)", what, name, ErrUnreachable, foreign(err))
 }
 
-// short bounds a text that comes from a server.
-func short(text string) string {
+// foreign makes a text that a server may have had a hand in fit for a log.
+func foreign(err error) string {
 	const limit = 200
+	text := strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, err.Error())
 	if len(text) > limit {
-		return text[:limit] + "…"
+		text = strings.ToValidUTF8(text[:limit], "") + "…"
 	}
 	return text
 }

@@ -33,7 +33,8 @@ func dial(ctx context.Context, at location, o Options) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	methods, finish, err := o.Auth.methods(o.DialTimeout)
+	var noSecret error
+	methods, finish, err := o.Auth.noting(&noSecret).methods(o.DialTimeout)
 	if err != nil {
 		return nil, err
 	}
@@ -52,6 +53,9 @@ func dial(ctx context.Context, at location, o Options) (*session, error) {
 		config.Auth, config.HostKeyAlgorithms = nil, nil
 		conn, client, err = handshake(ctx, at.addr, config, o.DialTimeout)
 	}
+	if err != nil && noSecret != nil {
+		return nil, fmt.Errorf("password: %w", noSecret)
+	}
 	if err != nil {
 		return nil, dialError(ctx, at, accepted.Load(), err)
 	}
@@ -67,7 +71,7 @@ func dial(ctx context.Context, at location, o Options) (*session, error) {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, fmt.Errorf("%w: %s logged us in but gives no SFTP: %v; ask the partner to enable it for %s", ErrUnreachable, at.addr, err, at.user)
+		return nil, fmt.Errorf("%w: %s logged us in but gives no SFTP: %v; ask the partner to enable it for %s", ErrUnreachable, at.addr, foreign(err), at.user)
 	}
 	go s.keepAlive(o.IOTimeout)
 	return s, nil
@@ -104,9 +108,9 @@ func dialError(ctx context.Context, at location, accepted bool, err error) error
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%w: %s did not answer in time; check address and firewall, or wait", ErrUnreachable, at.addr)
 	case accepted:
-		return fmt.Errorf("%w: %s did not let %s log in (%v); check user, key and password, and that the partner has installed the public key", ErrUnreachable, at.addr, at.user, err)
+		return fmt.Errorf("%w: %s did not let %s log in (%v); check user, key and password, and that the partner has installed the public key", ErrUnreachable, at.addr, at.user, foreign(err))
 	}
-	return fmt.Errorf("%w: %s: %v; check address, port and firewall", ErrUnreachable, at.addr, err)
+	return fmt.Errorf("%w: %s: %v; check address, port and firewall", ErrUnreachable, at.addr, foreign(err))
 }
 
 // start opens the SFTP subsystem on a channel whose replies the watchdog sees.

@@ -41,18 +41,20 @@ func (t *tally) add(row *batch.ResultRow) error {
 	if at < 0 {
 		return fmt.Errorf("%w: line %d has no outcome of the six", ErrTally, row.Line)
 	}
+	if row.Outcome == batch.OutcomeApproved && row.Amount != "" {
+		minor, err := money.ParseMinor(row.Amount)
+		if err != nil {
+			return fmt.Errorf("%w: line %d: %w", ErrTally, row.Line, err)
+		}
+		if _, known := money.Find(string(row.Currency)); !known {
+			return fmt.Errorf("%w: line %d has an amount in no currency", ErrTally, row.Line)
+		}
+		if !t.approved.add(money.Amount{Minor: minor, Currency: row.Currency}) {
+			return fmt.Errorf("%w: the approved total in %s is too large", ErrTally, row.Currency)
+		}
+	}
 	t.lines++
 	t.outcomes[at]++
-	if row.Outcome != batch.OutcomeApproved || row.Amount == "" {
-		return nil
-	}
-	minor, err := money.ParseMinor(row.Amount)
-	if err != nil {
-		return fmt.Errorf("%w: line %d: %w", ErrTally, row.Line, err)
-	}
-	if !t.approved.add(money.Amount{Minor: minor, Currency: row.Currency}) {
-		return fmt.Errorf("%w: the approved total in %s is too large", ErrTally, row.Currency)
-	}
 	return nil
 }
 

@@ -115,8 +115,6 @@ func New(config Config, clock func() time.Time) (*Client, error) {
 	config.Version = or(config.Version, DefaultVersion)
 	config.Timeout = or(config.Timeout, DefaultTimeout)
 	config.MaxConns = or(config.MaxConns, DefaultMaxConns)
-	config.Settle = or(config.Settle, DefaultSettle)
-	config.ReplayWindow = or(config.ReplayWindow, DefaultReplayWindow)
 
 	tlsConfig := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: config.RootCAs, ServerName: endpoint.Hostname(), NextProtos: []string{"http/1.1"}}
 	return &Client{

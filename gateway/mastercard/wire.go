@@ -217,7 +217,7 @@ func (c *Client) exchange(ctx context.Context, method, path string, body *payloa
 	switch {
 	case len(*buf) == 0:
 		r.defect = "an empty body"
-	case !strings.HasPrefix(answer.Header.Get("Content-Type"), "application/json"):
+	case !isJSON(answer.Header.Get("Content-Type")):
 		r.defect = "a body that is not JSON"
 	case r.response.decode(*buf) != nil:
 		// The decoder's own words may quote the body.
@@ -233,6 +233,11 @@ var (
 	sendJSON   = []string{"application/json; charset=utf-8"}
 	userAgent  = []string{"cardbatch"}
 )
+
+func isJSON(contentType string) bool {
+	mediaType, _, _ := strings.Cut(contentType, ";")
+	return strings.EqualFold(strings.TrimSpace(mediaType), "application/json")
+}
 
 var errTooLong = fmt.Errorf("the answer is longer than %d bytes", maxAnswerBytes)
 
@@ -279,23 +284,23 @@ func (e *quietError) Unwrap() error { return e.cause }
 func scrub(text string) string {
 	const longest, safeDigits = 200, 8
 	out := make([]rune, 0, min(len(text), longest))
-	first, digits := 0, 0
+	first, digits := 0, 0 // of the current run
 	for _, r := range text {
+		isDigit := r >= '0' && r <= '9'
 		switch {
-		case r >= '0' && r <= '9':
+		case isDigit:
 			if digits == 0 {
 				first = len(out)
 			}
 			digits++
-		case digits > 0 && (r == ' ' || r == '-'):
-		default:
+		case r != ' ' && r != '-':
 			digits = 0
 		}
 		if r < ' ' || r == 0x7f {
 			r = ' '
 		}
 		out = append(out, r)
-		if digits > safeDigits {
+		if isDigit && digits > safeDigits {
 			for i := first; i < len(out); i++ {
 				out[i] = '#'
 			}

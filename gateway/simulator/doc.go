@@ -11,7 +11,8 @@
 //	payments.go    orders and transactions: what is allowed, what it does
 //	accounts.go    the state, in memory
 //	statefile.go   the state, on disk
-//	mastercard.go  requests and answers of the Mastercard Gateway's REST-JSON
+//	mastercard.go  the Mastercard Gateway's REST-JSON: routes
+//	mastercard_request.go, mastercard_answer.go  what it reads and writes
 //	cards.go       published test cards and triggers
 //	faults.go      which request fails
 //	phases.go      and how

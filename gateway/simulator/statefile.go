@@ -10,6 +10,8 @@ import (
 	"os"
 	"strconv"
 	"sync"
+
+	"github.com/gofrs/flock"
 )
 
 // stateLog is the append-only file of events: one line each, a checksum in hex, a
@@ -19,11 +21,15 @@ import (
 type stateLog struct {
 	mu   sync.Mutex
 	file *os.File // nil: memory only
+	lock *flock.Flock
 	size int64
 	buf  []byte
 }
 
-var errDamaged = errors.New("the simulator's state file is damaged; move it away to start afresh")
+var (
+	errDamaged = errors.New("the simulator's state file is damaged; move it away to start afresh")
+	errInUse   = errors.New("another simulator uses this state file")
+)
 
 // openLog opens or makes the file and replays it. A torn last line, of a program
 // that died while writing, is cut off; any other damage is an error.
@@ -31,13 +37,20 @@ func openLog(path string, replay func(*event)) (*stateLog, error) {
 	if path == "" {
 		return &stateLog{}, nil
 	}
+	lock := flock.New(path + ".lock")
+	if taken, err := lock.TryLock(); err != nil {
+		return nil, fmt.Errorf("lock the simulator's state: %w", err)
+	} else if !taken {
+		return nil, errInUse
+	}
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
+		lock.Unlock()
 		return nil, fmt.Errorf("open the simulator's state: %w", err)
 	}
-	l := &stateLog{file: file}
+	l := &stateLog{file: file, lock: lock}
 	if err := l.replay(replay); err != nil {
-		file.Close()
+		l.close()
 		return nil, err
 	}
 	return l, nil
@@ -124,5 +137,5 @@ func (l *stateLog) close() error {
 	if l.file == nil {
 		return nil
 	}
-	return l.file.Close()
+	return errors.Join(l.file.Close(), l.lock.Unlock())
 }

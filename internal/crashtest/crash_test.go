@@ -229,7 +229,7 @@ func (w *world) check(want map[string]string) {
 			w.t.Errorf("line P-%d was charged %d times", i, n)
 		}
 	}
-	if charged, approved := int(w.simulator.Stats().Charges), strings.Count(got["2-payments.res.csv"], ";approved;"); charged != approved {
+	if charged, approved := int(w.simulator.Stats().Charges), strings.Count(got["2-payments.res.csv"], ";doImmediateWalletPayment;approved;"); charged != approved {
 		w.t.Errorf("%d charges at the gateway, %d approved lines in the RESULT", charged, approved)
 	}
 	for name, folder := range map[string]string{"1-wallets.csv": "in", "2-payments.csv": "in", "3-broken.csv": "in"} {
@@ -270,7 +270,7 @@ func undisturbed(t *testing.T) (answers map[string]string, transitions []string)
 	w.finish()
 	answers = w.answers()
 	w.check(answers)
-	if n := strings.Count(answers["2-payments.res.csv"], ";approved;"); n < payments/2 {
+	if n := strings.Count(answers["2-payments.res.csv"], ";doImmediateWalletPayment;approved;"); n < payments/2 {
 		t.Fatalf("only %d approved payments: the scenario is not what it should be:\n%s", n, answers["2-payments.res.csv"])
 	}
 	return answers, strings.Split(strings.TrimSpace(string(content)), "\n")
