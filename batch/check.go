@@ -57,17 +57,16 @@ type demand struct {
 }
 
 var (
-	allColumns  ColumnSet
-	demands     = map[Command]demand{}
-	anyCommand  demand // of a line whose command is unknown
-	walletFirst = columnNumber("wallet_id")
-	lineRef     = columnNumber("line_ref")
-	cardNumber  = columnNumber(CardNumberColumn)
+	allColumns ColumnSet
+	demands    = map[Command]demand{}
+	anyCommand demand // of a line whose command is unknown
+	refColumn  = columnNumber("line_ref")
+	panColumn  = columnNumber(CardNumberColumn)
 )
 
 func init() {
 	allColumns = 1<<len(Columns) - 1
-	anyCommand.mandatory = ColumnSet(0).With(lineRef).With(columnNumber("command"))
+	anyCommand.mandatory = ColumnSet(0).With(refColumn).With(columnNumber("command"))
 	for command, facts := range commands {
 		at := strings.IndexByte(NeedOrder, facts.letter)
 		d := demand{noPrivate: PrivateNeed[at] == '.'}
@@ -123,7 +122,7 @@ func (c *lineCheck) bad(column string) bool {
 // sign puts the line's reference on its findings, unless the reference itself is
 // not acceptable and might be anything.
 func (c *lineCheck) sign() {
-	if len(c.findings) == 0 || c.line.Ref == "" || c.bad(Columns[lineRef].Name) {
+	if len(c.findings) == 0 || c.line.Ref == "" || c.bad(Columns[refColumn].Name) {
 		return
 	}
 	for i := range c.findings {
@@ -134,7 +133,7 @@ func (c *lineCheck) sign() {
 // column checks one column for itself.
 func (c *lineCheck) column(i int, d demand) {
 	column := &Columns[i]
-	if i == cardNumber {
+	if i == panColumn {
 		c.cardNumber(d)
 		return
 	}
@@ -158,7 +157,7 @@ func (c *lineCheck) cardNumber(d demand) {
 	if number.IsZero() {
 		return
 	}
-	if d.forbidden.Has(cardNumber) {
+	if d.forbidden.Has(panColumn) {
 		c.add(CardNumberColumn, FieldNotAllowed, "this column must be empty"+c.forCommand())
 		return
 	}
@@ -201,10 +200,10 @@ func (c *lineCheck) together(d demand) {
 		}
 	case DoAuthorization, Verify:
 		if l.WalletID == "" && !card && l.CardToken == "" {
-			c.add(Columns[walletFirst].Name, FieldMissing, "one of wallet_id, card_number and card_token is mandatory"+c.forCommand())
+			c.add("wallet_id", FieldMissing, "one of wallet_id, card_number and card_token is mandatory"+c.forCommand())
 		}
 	}
-	if card && !d.forbidden.Has(cardNumber) {
+	if card && !d.forbidden.Has(panColumn) {
 		if l.CardExpiry == "" {
 			c.add("card_expiry", FieldMissing, "this column is mandatory beside card_number")
 		}

@@ -2,6 +2,7 @@ package batch
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"testing/quick"
@@ -225,7 +226,7 @@ func TestIdentifiersMayLookLikeCardsWhereTheSourceSaysSo(t *testing.T) {
 
 func TestOnlyTheColumnsOfTheFileAreLookedAt(t *testing.T) {
 	l := payment(func(l *Line) { l.Echo = "\x00" })
-	set := ColumnSet(0).With(lineRef)
+	set := ColumnSet(0).With(refColumn)
 	if findings := CheckLine(l, CheckOptions{Columns: set}, nil); len(findings) > 0 {
 		t.Errorf("a column outside the file was checked: %v", findings)
 	}
@@ -311,6 +312,37 @@ func TestIdentifiersOutsideLinesAreCheckedToo(t *testing.T) {
 	for text, acceptable := range map[string]bool{"acme": true, "": false, " acme": false, "a\x00": false, "5123450000000008": false, strings.Repeat("x", 51): false} {
 		if got := CheckIdentifier(text, 50) == ""; got != acceptable {
 			t.Errorf("a text of %d characters is acceptable: %v", len(text), got)
+		}
+	}
+}
+
+// The table for integrators is the table that the check uses.
+func TestTheDocumentedMatrixIsTheOneInForce(t *testing.T) {
+	page, err := os.ReadFile("../docs/batch-interface.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := map[string]string{}
+	for row := range strings.Lines(string(page)) {
+		cells := strings.Split(strings.TrimSpace(row), "|")
+		if len(cells) != len(NeedOrder)+4 {
+			continue
+		}
+		need := ""
+		for _, cell := range cells[3 : len(cells)-1] {
+			if cell = strings.TrimSpace(cell); cell == "" {
+				cell = "."
+			}
+			need += cell
+		}
+		documented[strings.Trim(cells[1], " `")] = need
+	}
+	if documented["Column"] != NeedOrder {
+		t.Errorf("the commands are in the order %q", documented["Column"])
+	}
+	for _, c := range append(Columns[:len(Columns):len(Columns)], Column{Name: "private.<key>", Need: PrivateNeed}) {
+		if documented[c.Name] != c.Need {
+			t.Errorf("%s is documented as %q, in force is %q", c.Name, documented[c.Name], c.Need)
 		}
 	}
 }

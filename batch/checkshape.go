@@ -19,10 +19,10 @@ var privateColumn = Column{Shape: ShapeAN, Max: PrivateMax, Free: true}
 func (c *Column) check(text *string, acceptCardLikeIDs bool) (FindingCode, string) {
 	value := *text
 	seen := kindsOf(value)
-	if seen&control != 0 {
+	if seen&kindControl != 0 {
 		return FieldFormat, "control characters are refused"
 	}
-	if !c.Free && (seen&(space|high)) != 0 && value != strings.TrimSpace(value) {
+	if !c.Free && (seen&(kindSpace|kindHigh)) != 0 && value != strings.TrimSpace(value) {
 		return FieldFormat, "remove the spaces before and after the value"
 	}
 	switch c.Shape {
@@ -38,7 +38,7 @@ func (c *Column) check(text *string, acceptCardLikeIDs bool) (FindingCode, strin
 		*text = string(currency)
 		return "", ""
 	case ShapeExpiry:
-		if len(value) != 4 || seen != digit {
+		if len(value) != 4 || seen != kindDigit {
 			return FieldFormat, "expected MMYY"
 		}
 		if month := value[:2]; month < "01" || month > "12" {
@@ -66,11 +66,11 @@ func (c *Column) checkText(value string, seen kind, acceptCardLikeIDs bool) (Fin
 	}
 	if c.Shape == ShapeEmail {
 		at := strings.IndexByte(value, '@')
-		if at <= 0 || at == len(value)-1 || strings.LastIndexByte(value, '@') != at || seen&space != 0 {
+		if at <= 0 || at == len(value)-1 || strings.LastIndexByte(value, '@') != at || seen&kindSpace != 0 {
 			return FieldFormat, "expected an e-mail address"
 		}
 	}
-	if seen&backslash != 0 && c.Name == "order_ref" {
+	if seen&kindBackslash != 0 && c.Name == "order_ref" {
 		return FieldFormat, "a backslash is refused here"
 	}
 	free := c.Free || c.Shape == ShapeEmail
@@ -81,7 +81,7 @@ func (c *Column) checkText(value string, seen kind, acceptCardLikeIDs bool) (Fin
 }
 
 func (c *Column) checkDigits(value string, seen kind) (FindingCode, string) {
-	if seen != digit {
+	if seen != kindDigit {
 		return FieldFormat, "expected digits alone"
 	}
 	if len(value) > c.Max {
@@ -122,29 +122,29 @@ const (
 type kind uint8
 
 const (
-	digit kind = 1 << iota
-	space
-	backslash
-	control
-	high // not ASCII
-	other
+	kindDigit kind = 1 << iota
+	kindSpace
+	kindBackslash
+	kindControl
+	kindHigh // not ASCII
+	kindOther
 )
 
 var kinds = func() (of [256]kind) {
 	for b := range of {
 		switch {
 		case b < 0x20 || b == 0x7f:
-			of[b] = control
+			of[b] = kindControl
 		case b == ' ':
-			of[b] = space
+			of[b] = kindSpace
 		case '0' <= b && b <= '9':
-			of[b] = digit
+			of[b] = kindDigit
 		case b == '\\':
-			of[b] = backslash
+			of[b] = kindBackslash
 		case b >= utf8.RuneSelf:
-			of[b] = high
+			of[b] = kindHigh
 		default:
-			of[b] = other
+			of[b] = kindOther
 		}
 	}
 	return of
@@ -157,10 +157,10 @@ func kindsOf(text string) (seen kind) {
 	for i := range len(text) {
 		seen |= kinds[text[i]]
 	}
-	if seen&high != 0 {
+	if seen&kindHigh != 0 {
 		for _, r := range text {
 			if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || r == utf8.RuneError {
-				return seen | control
+				return seen | kindControl
 			}
 		}
 	}

@@ -122,37 +122,38 @@ func TestAnInterruptIsNoSickness(t *testing.T) {
 }
 
 func TestLimitKeepsTheConcurrency(t *testing.T) {
-	var inside, most atomic.Int64
-	release := make(chan struct{})
-	inner := &scripted{do: func(ctx context.Context) (Answer, error) {
-		n := inside.Add(1)
-		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
-		}
-		<-release
-		inside.Add(-1)
-		return ok(ctx)
-	}}
-	inner.lookup = inner.do
-	c := Limit(inner, 0, 3)
-	var wg sync.WaitGroup
-	for i := range 20 {
-		wg.Go(func() {
+	synctest.Test(t, func(t *testing.T) {
+		var inside atomic.Int64
+		release := make(chan struct{})
+		inner := &scripted{do: func(ctx context.Context) (Answer, error) {
+			inside.Add(1)
+			defer inside.Add(-1)
+			<-release
+			return ok(ctx)
+		}}
+		inner.lookup = inner.do
+		c := Limit(inner, 0, 3)
+		var wg sync.WaitGroup
+		for i := range 20 {
 			call := c.Do
 			if i%2 == 0 {
 				call = c.Lookup
 			}
-			if _, err := call(t.Context(), Request{}); err != nil {
-				t.Error(err)
+			wg.Go(func() {
+				if _, err := call(t.Context(), Request{}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		for left := 20; left > 0; left-- {
+			synctest.Wait()
+			if got, want := inside.Load(), int64(min(left, 3)); got != want {
+				t.Fatalf("%d calls at the same time, want %d", got, want)
 			}
-		})
-	}
-	for range 20 {
-		release <- struct{}{}
-	}
-	wg.Wait()
-	if most.Load() != 3 {
-		t.Errorf("%d calls at the same time", most.Load())
-	}
+			release <- struct{}{}
+		}
+		wg.Wait()
+	})
 }
 
 func TestLimitKeepsTheRate(t *testing.T) {

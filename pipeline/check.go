@@ -94,7 +94,7 @@ func (r *Run) decide(ctx context.Context, f batch.File, finding *batch.Finding) 
 		if err != nil {
 			return fatal(err)
 		}
-		if f.State != batch.FileRejected {
+		if f.State != batch.FileRejected && f.Verdict != batch.SequenceGap {
 			highest = max(highest, f.Header.Sequence)
 		}
 		if highest > 0 {

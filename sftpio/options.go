@@ -60,7 +60,7 @@ type Options struct {
 
 // Defaults of Options.
 const (
-	DefaultStableFor   = 10 * time.Second
+	DefaultStableFor   = 60 * time.Second
 	DefaultDoneSuffix  = ".done"
 	DefaultMaxName     = 200 // leaves room within the usual 255 for what we add around a name
 	DefaultDialTimeout = 30 * time.Second

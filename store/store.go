@@ -103,7 +103,8 @@ type Reader interface {
 	// Files yields the files that match, newest first unless the query says otherwise.
 	Files(ctx context.Context, q FileQuery) ([]batch.File, error)
 	// Sequences tells which sequence numbers the merchant has used (accepted or held
-	// files): the highest, and whether n is among them.
+	// files): whether n is among them, and the highest, leaving out files held for
+	// their gap, which still wait for those between.
 	Sequences(ctx context.Context, merchant batch.MerchantID, n int64) (highest int64, used bool, err error)
 	// Findings yields the findings of a file by line, then in the order staged.
 	Findings(ctx context.Context, file batch.FileID) iter.Seq2[batch.Finding, error]

@@ -32,7 +32,7 @@ type lineJSON struct {
 	Amount         *amountJSON         `json:"amount,omitempty"`
 	Gateway        batch.GatewayName   `json:"gateway,omitempty"`
 	GatewayCode    string              `json:"gateway_code,omitempty"`
-	Key            batch.Key           `json:"key"`
+	Key            batch.Key           `json:"key,omitempty"`
 	Attempts       int                 `json:"attempts"`
 	TransactionID  batch.TransactionID `json:"transaction_id,omitempty"`
 	Authorization  string              `json:"authorization_number,omitempty"`
@@ -54,6 +54,9 @@ func toLineJSON(rec batch.LineRecord, merchant batch.MerchantID) lineJSON {
 		TransactionID: n.TransactionID, Authorization: n.AuthorizationNumber, Card: n.Card, CardExpiry: n.CardExpiry,
 		Agreement: l.AgreementID, IsDuplicate: n.IsDuplicate,
 		SubmittedAt: rec.SubmittedAt.UTC(), CompletedAt: rec.CompletedAt.UTC(), RetryNotBefore: n.RetryNotBefore.UTC(),
+	}
+	if rec.State.Final() && rec.Attempt == 0 {
+		out.Key = "" // no gateway ever saw it
 	}
 	if amount, ok := l.Amount(); ok {
 		out.Amount = &amountJSON{amount.Minor, amount.Currency, amount.String()}

@@ -92,7 +92,7 @@ type layoutOf struct {
 func readColumns(names []string, o Options, no int, report func(batch.Finding)) layoutOf {
 	var layout layoutOf
 	private := 0
-	seen := map[string]bool{}
+	seen := map[string]int{} // our name to its position in the row
 	// Without one known name the row is hardly one of names: nothing of it is repeated.
 	areNames := slices.ContainsFunc(names, func(theirs string) bool {
 		_, known := findColumn(theirs)
@@ -112,6 +112,7 @@ func readColumns(names []string, o Options, no int, report func(batch.Finding)) 
 			name = ours
 		}
 		c, known := findColumn(name)
+		_, repeated := seen[name]
 		switch {
 		case forbidden(theirs) || forbidden(name):
 			bad(batch.ForbiddenColumn, i, theirs, "would hold a card verification value, which is never accepted: remove the column")
@@ -119,10 +120,10 @@ func readColumns(names []string, o Options, no int, report func(batch.Finding)) 
 			layout.columns = append(layout.columns, column{target: targetNone})
 		case !known:
 			bad(batch.UnknownColumn, i, theirs, "has a name that the interface does not know")
-		case seen[name]:
+		case repeated:
 			bad(batch.DuplicateColumn, i, theirs, "repeats an earlier column")
 		default:
-			seen[name] = true
+			seen[name] = i
 			layout.columns = append(layout.columns, c)
 			if c.target == targetPrivate {
 				private++
@@ -133,8 +134,8 @@ func readColumns(names []string, o Options, no int, report func(batch.Finding)) 
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.Constants)) {
 		c, _ := findColumn(name)
-		if seen[name] {
-			bad(batch.DuplicateColumn, slices.Index(names, name), name, "has a fixed value for this source: leave the column out")
+		if position, sent := seen[name]; sent {
+			bad(batch.DuplicateColumn, position, name, "has a fixed value for this source: leave the column out")
 			continue
 		}
 		layout.constants = append(layout.constants, constant{c, o.Constants[name]})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -510,4 +511,32 @@ func BenchmarkMemoryOfAnOrder(b *testing.B) {
 		runtime.ReadMemStats(&after)
 	}
 	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/orders, "B/order")
+}
+
+var update = flag.Bool("update", false, "write the table of phases into docs/simulator.md")
+
+func TestTheDocumentationListsEveryPhase(t *testing.T) {
+	const file = "../../docs/simulator.md"
+	const begin, end = "<!-- phases: written by go test ./gateway/simulator -update -->\n", "<!-- end of phases -->\n"
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var table strings.Builder
+	table.WriteString("| Phase | What the caller sees | Carried out |\n|---|---|---|\n")
+	for _, p := range Phases() {
+		fmt.Fprintf(&table, "| `%s` | %s | %s |\n", p.Phase, p.Says, map[bool]string{true: "yes", false: "no"}[p.Commits])
+	}
+	before, rest, ok := strings.Cut(string(text), begin)
+	have, after, ok2 := strings.Cut(rest, end)
+	if !ok || !ok2 {
+		t.Fatalf("%s has no place for the table", file)
+	}
+	if *update {
+		if err := os.WriteFile(file, []byte(before+begin+table.String()+end+after), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if have != table.String() {
+		t.Errorf("the table in %s is stale: run the test with -update", file)
+	}
 }

@@ -146,6 +146,14 @@ func (n *session) Move(ctx context.Context, file batch.FileID, from, to batch.Fi
 				return err
 			}
 		}
+		if to == batch.FileAccepted && f.Header.Sequence > 0 {
+			// A file held for its gap did not count before.
+			err := c.row(`UPDATE files SET expected = (SELECT max(sequence) + 1 FROM files others WHERE others.merchant = files.merchant
+				AND others.state IN ('held', 'accepted', 'running', 'answered', 'delivered')) WHERE id = ? RETURNING expected`, file).Scan(&f.Expected)
+			if err != nil {
+				return err
+			}
+		}
 		var number int
 		if err := c.row(`SELECT coalesce(max(number), 0) + 1 FROM answers WHERE file_id = ? AND kind = 'ack'`, file).Scan(&number); err != nil {
 			return err

@@ -109,7 +109,7 @@ func (s *Store) Files(ctx context.Context, q store.FileQuery) ([]batch.File, err
 
 // Sequences tells which sequence numbers the merchant has used.
 func (s *Store) Sequences(ctx context.Context, merchant batch.MerchantID, n int64) (highest int64, used bool, err error) {
-	err = s.read(ctx).row(`SELECT coalesce(max(sequence), 0), coalesce(max(sequence = ?), 0) FROM files
+	err = s.read(ctx).row(`SELECT coalesce(max(CASE WHEN state = 'held' AND verdict = 'SEQUENCE_GAP' THEN 0 ELSE sequence END), 0), coalesce(max(sequence = ?), 0) FROM files
 		WHERE merchant = ? AND sequence > 0 AND state IN ('held', 'accepted', 'running', 'answered', 'delivered')`, n, string(merchant)).Scan(&highest, &used)
 	return highest, used, fault("read sequences", err)
 }

@@ -100,6 +100,23 @@ var fileTests = []test{
 		equal(w, "highest of nobody", highest, 0)
 		equal(w, "use by nobody", used, false)
 	}},
+	{"a file held for its sequence gap waits for those between, and counts once released", func(w *world) {
+		f := w.stage(w.receive(), payments(1))
+		f.Header.Sequence = 9
+		f.Verdict = batch.SequenceGap
+		w.decide(f, batch.FileHeld, 1)
+		highest, used, err := w.Sequences(w.ctx, acme, 9)
+		w.must(err)
+		equal(w, "highest while held", highest, 0)
+		equal(w, "use while held", used, true)
+		w.must(w.s.Move(w.ctx, f.ID, batch.FileHeld, batch.FileAccepted, start, "the files between were withdrawn"))
+		highest, _, err = w.Sequences(w.ctx, acme, 9)
+		w.must(err)
+		equal(w, "highest once released", highest, 9)
+		answers, err := w.Answers(w.ctx, f.ID, false)
+		w.must(err)
+		equal(w, "next sequence of the ack", answers[len(answers)-1].Expected, 10)
+	}},
 	{"header, layout, counts and totals come back as decided", func(w *world) {
 		f := w.stage(w.receive(), payments(2))
 		f.Header = batch.Header{Merchant: acme, Ref: "R", Sequence: 417, Mode: batch.Test, CreatedAt: start.Add(time.Microsecond)}

@@ -201,7 +201,7 @@ func (w *world) stage(f batch.File, lines []store.StagedLine) batch.File {
 func (w *world) decide(f batch.File, state batch.FileState, lines int) batch.File {
 	w.Helper()
 	f.State, f.Lines, f.VerdictAt, f.Expected = state, lines, start.Add(time.Minute), 1
-	if state != batch.FileAccepted {
+	if state != batch.FileAccepted && f.Verdict == "" {
 		f.Verdict = batch.Limit
 	}
 	f.Totals = []money.Amount{{Minor: int64(lines) * 1000, Currency: "EUR"}}
