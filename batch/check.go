@@ -39,7 +39,11 @@ func CheckLine(l *Line, o CheckOptions, findings []Finding) []Finding {
 	if columns == 0 {
 		columns = allColumns
 	}
-	for rest := columns | demand.mandatory; rest != 0; rest &= rest - 1 {
+	columns |= demand.mandatory
+	if known {
+		columns &^= 1 << cmdColumn // one of its values: nothing left to check
+	}
+	for rest := columns; rest != 0; rest &= rest - 1 {
 		c.column(bits.TrailingZeros64(uint64(rest)), demand)
 	}
 	c.private(demand)
@@ -62,11 +66,12 @@ var (
 	anyCommand demand // of a line whose command is unknown
 	refColumn  = columnNumber("line_ref")
 	panColumn  = columnNumber(CardNumberColumn)
+	cmdColumn  = columnNumber("command")
 )
 
 func init() {
 	allColumns = 1<<len(Columns) - 1
-	anyCommand.mandatory = ColumnSet(0).With(refColumn).With(columnNumber("command"))
+	anyCommand.mandatory = ColumnSet(0).With(refColumn).With(cmdColumn)
 	for command, facts := range commands {
 		at := strings.IndexByte(NeedOrder, facts.letter)
 		d := demand{noPrivate: PrivateNeed[at] == '.'}

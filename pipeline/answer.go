@@ -290,14 +290,16 @@ func (r *Run) settleAt(ctx context.Context, name string, files []batch.File) err
 	}
 	defer inbound.Close()
 	for _, f := range files {
-		e := sftpio.Entry{Name: f.Name, Claim: f.Claim, Size: f.Size, Modified: f.ReceivedAt}
+		e := sftpio.Entry{Name: f.Name, Claim: f.Claim, Size: f.Size, Digest: f.Digest}
 		if f.State == batch.FileRejected {
 			reason, err := r.rejectionReason(ctx, f)
 			if err != nil {
 				return fatal(err)
 			}
 			err = inbound.Reject(ctx, e, reason)
-			if err != nil {
+			if errors.Is(err, fs.ErrNotExist) {
+				r.Log.Warn("somebody took the original of a rejected file away", "file", f.Name)
+			} else if err != nil {
 				return fmt.Errorf("reject %s: %w", f.Name, err)
 			}
 		} else if err := inbound.Remove(ctx, e); err != nil {

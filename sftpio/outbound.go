@@ -82,9 +82,9 @@ func (out *outbound) tidy(ctx context.Context, name string) error {
 		return err
 	}
 	for _, info := range infos {
-		random, ours := strings.CutPrefix(info.Name(), out.temporaryPrefix(name))
+		random, prefixed := strings.CutPrefix(info.Name(), out.temporaryPrefix(name))
 		random, temporary := strings.CutSuffix(random, temporarySuffix)
-		if !ours || !temporary || len(random) != len(rand.Text()) || strings.Contains(random, ".") {
+		if !prefixed || !temporary || len(random) != len(rand.Text()) || strings.Contains(random, ".") {
 			continue // a longer name may begin like this one
 		}
 		if err := out.folder.remove(ctx, info.Name()); err != nil {

@@ -59,7 +59,10 @@ func (a *app) open(ctx context.Context, create bool) (*installation, error) {
 	if err != nil {
 		return nil, err
 	}
-	return in, in.openStore(ctx, sqlite.Options{Create: create})
+	if err := in.openStore(ctx, sqlite.Options{Create: create}); err != nil {
+		return nil, err
+	}
+	return in, nil
 }
 
 // openStore opens the store; environment and clock are the installation's.
@@ -87,11 +90,16 @@ func (in *installation) Close() error {
 
 // begin takes the store's lock for the named command.
 func (in *installation) begin(ctx context.Context, command string) (store.Session, error) {
+	return in.store.Begin(ctx, in.actor(command))
+}
+
+// actor is who works, for lock and journal.
+func (in *installation) actor(command string) store.Actor {
 	name := command
 	if u, err := user.Current(); err == nil {
 		name += " by " + u.Username
 	}
-	return in.store.Begin(ctx, store.Actor{Name: name, Version: version(), Config: in.cfg.Hash()})
+	return store.Actor{Name: name, Version: version(), Config: in.cfg.Hash()}
 }
 
 // run builds a pipeline over the installation. The session must be ended by the caller.
@@ -157,8 +165,8 @@ func (in *installation) gateways() (map[batch.GatewayName]pipeline.Gateway, erro
 		if err != nil {
 			return nil, err
 		}
-		connector = gateway.WithCircuit(connector, g.Circuit.Consecutive, g.Circuit.Cooldown, in.clock)
 		connector = gateway.Limit(connector, float64(g.Rate), g.Concurrency)
+		connector = gateway.WithCircuit(connector, g.Circuit.Consecutive, g.Circuit.Cooldown, in.clock)
 		all[batch.GatewayName(g.Name)] = pipeline.Gateway{Connector: connector, Concurrency: g.Concurrency}
 	}
 	return all, nil

@@ -9,8 +9,19 @@ import (
 // addCommands lists every command; each lives in a file of its own.
 func (a *app) addCommands(root *cobra.Command) {
 	root.AddCommand(
-		a.newRun(), a.newInit(), a.newDemo(),
+		a.newRun(), a.newDeliver(), a.newPurge(),
+		a.newValidate(), a.newPlan(), a.newStatus(), a.newFiles(), a.newLines(), a.newShow(), a.newExplain(),
+		a.newWallet(), a.newAudit(), a.newDoctor(),
 	)
+	for _, m := range movements {
+		root.AddCommand(a.newMove(m))
+	}
+	root.AddCommand(
+		a.newResolve(), a.newRebuild(), a.newAdopt(),
+		a.newInit(), a.newDemo(), a.newConfig(), a.newVault(), a.newMigrate(), a.newSimulate(), a.newMan(), a.newVersion(),
+	)
+	root.SetHelpCommandGroupID("setup")
+	root.SetCompletionCommandGroupID("setup")
 }
 
 // printJSON writes data for machines (docs/cli-json.md).

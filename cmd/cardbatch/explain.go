@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -63,7 +64,7 @@ func (a *app) explain(ctx context.Context, fileText, lineText string) error {
 	if err != nil {
 		return err
 	}
-	rec, err := findLine(ctx, in.store, f.ID, lineText)
+	rec, err := findLine(ctx, in.store, f, lineText)
 	if err != nil {
 		return err
 	}
@@ -129,6 +130,8 @@ type teller struct {
 	events []eventJSON
 
 	state       batch.LineState // as the journal has it so far
+	moved       bool            // the journal has a transition of the line itself
+	verdict     int             // index of the event that tells the file's verdict
 	answered    bool            // a RESULT was made
 	openAtThat  bool            // and the line was not final in it
 	supplements map[int]bool    // SUPPLEMENT files that hold the line
@@ -163,7 +166,10 @@ func (t *teller) add(e store.Entry, text string) {
 func (t *teller) tell(ctx context.Context, r store.Reader) error {
 	f := t.file
 	t.events = append(t.events, eventJSON{At: f.ReceivedAt.UTC(), Text: fmt.Sprintf("%s came in by source %s", f.Name, f.Source)})
-	t.state, t.supplements = batch.Queued, map[int]bool{}
+	t.state, t.supplements = t.rec.State, map[int]bool{} // final from the start, unless the journal moves it
+	if t.rec.Attempt > 0 || !t.rec.State.Final() {
+		t.state = batch.Queued
+	}
 	for e, err := range r.History(ctx, t.rec.Address) {
 		if err != nil {
 			return err
@@ -180,12 +186,15 @@ func (t *teller) tell(ctx context.Context, r store.Reader) error {
 		for _, c := range body.Lines {
 			if c.File == f.ID && c.At.Contains(t.rec.Address.No) {
 				t.lineEvent(e, c)
-				t.state = c.To
+				t.state, t.moved = c.To, true
 			}
 		}
 		if body.Answer != nil {
 			t.answerEvent(e, *body.Answer, body.Text)
 		}
+	}
+	if !t.moved && t.rec.State.Final() && t.verdict > 0 {
+		t.stagedEvent()
 	}
 	return nil
 }
@@ -201,25 +210,28 @@ func (t *teller) fileEvent(e store.Entry, c store.FileChange, reason string) {
 		t.add(e, fmt.Sprintf("the file was %s by an operator: %s", words[c.To], reason))
 	case c.To == batch.FileAccepted:
 		t.add(e, "the file was read whole and accepted")
-		t.stagedEvent(e)
 	case c.To == batch.FileHeld:
 		t.add(e, "the file was read whole and held"+because)
-		t.stagedEvent(e)
 	case c.To == batch.FileRejected:
 		t.add(e, "the file was read whole and rejected"+because)
+	default:
+		return
+	}
+	if e.Kind == "decide" {
+		t.verdict = len(t.events) - 1
 	}
 }
 
-// stagedEvent tells of lines that were final before anything could be sent.
-func (t *teller) stagedEvent(e store.Entry) {
-	a := &t.rec.Answer
-	switch {
-	case t.rec.Attempt > 0:
-	case a.IsDuplicate:
-		t.add(e, "the line was answered before, with the same content: it gets that answer again and nothing is sent")
-	case t.rec.State == batch.Refused && t.rec.SubmittedAt.IsZero() && t.rec.CompletedAt.IsZero():
-		t.add(e, "the line was refused for its findings")
+// stagedEvent tells of a line that was final before anything could be sent: no
+// transition of its own is in the journal, only its file's verdict.
+func (t *teller) stagedEvent() {
+	text := "the line was refused for its findings"
+	if t.rec.Answer.IsDuplicate {
+		text = "the line was answered before, with the same content: it gets that answer again and nothing is sent"
 	}
+	event := t.events[t.verdict]
+	event.Text = text
+	t.events = slices.Insert(t.events, t.verdict+1, event)
 }
 
 func (t *teller) lineEvent(e store.Entry, c store.LineChange) {

@@ -57,12 +57,12 @@ func findFile(ctx context.Context, r store.Reader, text string) (batch.File, err
 
 // findLine finds the line of a file that a person means: by its physical line
 // number or by its reference. Where both fit, line:4 and ref:4 tell them apart.
-func findLine(ctx context.Context, r store.Reader, file batch.FileID, text string) (batch.LineRecord, error) {
+func findLine(ctx context.Context, r store.Reader, f batch.File, text string) (batch.LineRecord, error) {
 	number, numberOnly := strings.CutPrefix(text, "line:")
 	ref, refOnly := strings.CutPrefix(text, "ref:")
 	var byNumber, byRef *batch.LineRecord
 	if no, err := strconv.Atoi(number); err == nil && no > 0 && !refOnly {
-		rec, err := r.Line(ctx, batch.LineAddress{File: file, No: no})
+		rec, err := r.Line(ctx, batch.LineAddress{File: f.ID, No: no})
 		if err == nil {
 			byNumber = &rec
 		} else if !errors.Is(err, store.ErrNotFound) {
@@ -70,7 +70,7 @@ func findLine(ctx context.Context, r store.Reader, file batch.FileID, text strin
 		}
 	}
 	if !numberOnly {
-		rec, err := r.LineByRef(ctx, file, batch.LineRef(ref))
+		rec, err := r.LineByRef(ctx, f.ID, batch.LineRef(ref))
 		if err == nil {
 			byRef = &rec
 		} else if !errors.Is(err, store.ErrNotFound) {
@@ -79,8 +79,11 @@ func findLine(ctx context.Context, r store.Reader, file batch.FileID, text strin
 	}
 	switch {
 	case byNumber == nil && byRef == nil:
-		return batch.LineRecord{}, &codeError{exitFailure, fmt.Errorf("file %d, line %s: %w", file, text, store.ErrNotFound),
-			"Give the line number of the file, or the line's reference."}
+		next := "Give the line number of the file, or the line's reference."
+		if f.State == batch.FileRejected {
+			next = "The file was rejected: only its findings are kept, see `cardbatch show --findings all`."
+		}
+		return batch.LineRecord{}, &codeError{exitFailure, fmt.Errorf("%s, line %s: %w", f.Name, text, store.ErrNotFound), next}
 	case byNumber != nil && byRef != nil && byNumber.Address != byRef.Address:
 		return batch.LineRecord{}, usageError("%s is a line number and also the reference of line %d; say line:%s or ref:%s", text, byRef.Address.No, text, text)
 	case byNumber != nil:

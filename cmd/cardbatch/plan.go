@@ -76,10 +76,10 @@ func (a *app) printPlan(p planJSON) error {
 		return a.printJSON(p)
 	}
 	if p.FilesHeld > 0 {
-		a.note("%d files are held and not in the plan; see `cardbatch files --state held`.", p.FilesHeld)
+		a.note("Not in the plan: %s held, see `cardbatch files --state held`.", count(p.FilesHeld, "file"))
 	}
 	if p.Unchecked > 0 {
-		a.note("%d files wait for their check and are not in the plan.", p.Unchecked)
+		a.note("Not in the plan: %s not checked yet.", count(p.Unchecked, "file"))
 	}
 	if len(p.Rows) == 0 {
 		a.note("Nothing is queued.")

@@ -111,7 +111,7 @@ func (a *app) resolve(ctx context.Context, o resolveOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	rec, err := findLine(ctx, in.store, f.ID, o.line)
+	rec, err := findLine(ctx, in.store, f, o.line)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"os"
 	"strings"
@@ -34,6 +35,8 @@ type app struct {
 
 // Main runs the program and returns its exit code.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	// Package log is net/http's: it prints pieces of unexpected answers, bodies included.
+	log.SetOutput(io.Discard)
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, environ: os.Environ()}
 	root := a.newRoot()
 	root.SetArgs(args)
@@ -102,26 +105,29 @@ Start with 'cardbatch demo', or 'cardbatch init DIR' and 'cardbatch run'.`,
 		&cobra.Group{ID: "setup", Title: "Setting up:"},
 	)
 	a.addCommands(root)
-	for _, c := range root.Commands() {
-		usageErrors(c)
-	}
+	usageErrors(root)
 	return root
 }
 
-// usageErrors makes wrong arguments of a command, and of those below it, usage mistakes.
+// usageErrors makes wrong arguments of a command, and of those below it, usage
+// mistakes; a word that is no command is one, too.
 func usageErrors(c *cobra.Command) {
 	check := c.Args
-	if check == nil {
-		check = cobra.ArbitraryArgs
-		if c.HasSubCommands() {
-			check = cobra.NoArgs
-		}
+	if c.HasSubCommands() {
+		check = cobra.NoArgs
+		c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 	}
 	c.Args = func(c *cobra.Command, args []string) error {
-		if err := check(c, args); err != nil {
-			return usageError("%v", err)
+		err := check(c, args)
+		if err == nil {
+			return nil
 		}
-		return nil
+		if c.HasSubCommands() {
+			if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+				return usageError("%v; did you mean %s?", err, near[0])
+			}
+		}
+		return usageError("%v", err)
 	}
 	for _, sub := range c.Commands() {
 		usageErrors(sub)

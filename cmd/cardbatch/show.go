@@ -105,7 +105,7 @@ func (a *app) show(ctx context.Context, o showOptions) error {
 	if o.line == "" {
 		return a.showFile(ctx, in, f, limit)
 	}
-	rec, err := findLine(ctx, in.store, f.ID, o.line)
+	rec, err := findLine(ctx, in.store, f, o.line)
 	if err != nil {
 		return err
 	}

@@ -105,6 +105,14 @@ func (a *app) status(ctx context.Context, o statusOptions) error {
 	return exitWith(s.code())
 }
 
+// entries says how long a journal is.
+func entries(n int64) string {
+	if n == 1 {
+		return "1 entry"
+	}
+	return fmt.Sprintf("%d entries", n)
+}
+
 // code is the exit code of what waits: the highest that applies.
 func (s statusJSON) code() int {
 	switch {
@@ -173,7 +181,7 @@ func (a *app) printStatus(in *installation, s statusJSON) error {
 	fmt.Fprintf(t, "lines\t%d queued, %d submitting, %d pending, %d in doubt\n", s.Queued, s.Submitting, s.Pending, s.InDoubt)
 	fmt.Fprintf(t, "files held\t%d\n", s.Held)
 	fmt.Fprintf(t, "answers waiting\t%d\n", s.Waiting)
-	fmt.Fprintf(t, "journal\t%d entries\n", s.Entries)
+	fmt.Fprintf(t, "journal\t%s\n", entries(s.Entries))
 	if err := t.Flush(); err != nil {
 		return err
 	}

@@ -42,6 +42,14 @@ func (in *installation) moment(t time.Time) string {
 	return t.In(in.cfg.Clock()).Format("2006-01-02 15:04:05 MST")
 }
 
+// count says how many there are: "1 file", "2 files".
+func count[N int | int64](n N, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
 // note says something to a person, beside the data.
 func (a *app) note(format string, args ...any) { fmt.Fprintf(a.stderr, format+"\n", args...) }
 

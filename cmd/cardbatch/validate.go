@@ -128,7 +128,7 @@ func (a *app) printVerdict(f batch.File) error {
 	if f.Verdict != "" {
 		text += " (" + string(f.Verdict) + ")"
 	}
-	text += fmt.Sprintf(", %d lines", f.Lines)
+	text += ", " + count(f.Lines, "line")
 	if f.BadLines > 0 {
 		text += fmt.Sprintf(", %d with findings", f.BadLines)
 	}

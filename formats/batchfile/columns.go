@@ -14,8 +14,9 @@ import (
 type column struct {
 	name   string // ours, for findings
 	target target
-	number int    // in batch.Columns, for targetText
-	key    string // for targetPrivate
+	number int                       // in batch.Columns
+	text   func(*batch.Line) *string // for targetText
+	key    string                    // for targetPrivate
 }
 
 type target int
@@ -48,7 +49,7 @@ func findColumn(name string) (column, bool) {
 		return column{name: name, target: targetCard, number: columnNumbers[name]}, true
 	}
 	if i, ok := columnNumbers[name]; ok {
-		return column{name: batch.Columns[i].Name, target: targetText, number: i}, true
+		return column{name: batch.Columns[i].Name, target: targetText, number: i, text: batch.Columns[i].Text}, true
 	}
 	if key, ok := strings.CutPrefix(name, batch.PrivatePrefix); ok && mentionable(key) {
 		return column{name: strings.Clone(name), target: targetPrivate, key: strings.Clone(key)}, true

@@ -80,7 +80,7 @@ func (r *Reader) fill(line []byte, fields []span, l *batch.Line) {
 		}
 		switch c := &r.columns.columns[i]; c.target {
 		case targetText:
-			*batch.Columns[c.number].Text(l) = text[f.start:f.end]
+			*c.text(l) = text[f.start:f.end]
 		case targetPrivate:
 			l.Private = append(l.Private, batch.PrivateDatum{Key: c.key, Value: text[f.start:f.end]})
 		}
@@ -89,7 +89,7 @@ func (r *Reader) fill(line []byte, fields []span, l *batch.Line) {
 		c := &r.columns.constants[i]
 		switch c.target {
 		case targetText:
-			*batch.Columns[c.number].Text(l) = c.value
+			*c.text(l) = c.value
 		case targetPrivate:
 			l.Private = append(l.Private, batch.PrivateDatum{Key: c.key, Value: c.value})
 		}

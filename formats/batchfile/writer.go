@@ -68,7 +68,7 @@ func (w *Writer) Write(l *batch.Line) error {
 	for i, c := range w.columns {
 		switch c.target {
 		case targetText:
-			values[i] = *batch.Columns[c.number].Text(l)
+			values[i] = *c.text(l)
 		case targetCard:
 			values[i] = l.CardNumber.Reveal()
 			card = true

@@ -25,11 +25,9 @@ const Kind = "mastercard"
 
 // Defaults of a Config.
 const (
-	DefaultVersion      = 100
-	DefaultTimeout      = 60 * time.Second // what one public integration uses; the vendor names none (facts, section 8)
-	DefaultMaxConns     = 16
-	DefaultSettle       = 60 * time.Second
-	DefaultReplayWindow = time.Hour
+	DefaultVersion  = 100
+	DefaultTimeout  = 60 * time.Second // what one public integration uses; the vendor names none (facts, section 8)
+	DefaultMaxConns = 16
 )
 
 // Tokens says who chooses the ids of tokens.
@@ -111,6 +109,9 @@ func New(config Config, clock func() time.Time) (*Client, error) {
 	environment := environmentOf(endpoint.Hostname(), config.MerchantID)
 	if config.Environment != "" && config.Environment != environment {
 		return nil, fmt.Errorf("mastercard: endpoint and merchant id belong to %s, not %s", environment, config.Environment)
+	}
+	if config.Version < 0 || config.Timeout < 0 || config.MaxConns < 0 || config.Settle < 0 || config.ReplayWindow < 0 {
+		return nil, errors.New("mastercard: version, connections and times must not be negative")
 	}
 	config.Version = or(config.Version, DefaultVersion)
 	config.Timeout = or(config.Timeout, DefaultTimeout)
@@ -219,7 +220,8 @@ func (c *Client) Do(ctx context.Context, req gateway.Request) (gateway.Answer, e
 	}
 	if m.outcome == outcomeConfirm {
 		// The gateway may mean that these ids were used before: by us, in a try that
-		// was given up. Only when it does not know them was nothing charged.
+		// was given up. Only when it does not know them was nothing charged; a try still
+		// on its way is no question, because a key is sent again only once it has settled.
 		known, err := c.Lookup(ctx, req)
 		if !errors.Is(err, gateway.ErrUnknownKey) {
 			return known, asSent(err)

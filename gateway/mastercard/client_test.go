@@ -195,6 +195,7 @@ func TestConfigurationIsChecked(t *testing.T) {
 		"a path is refused":                      {func(c *mastercard.Config) { c.Endpoint += "/api" }, ""},
 		"credentials in the address are refused": {func(c *mastercard.Config) { c.Endpoint = "https://u:p@eu-gateway.mastercard.com" }, ""},
 		"a merchant id with a slash is refused":  {func(c *mastercard.Config) { c.MerchantID = "a/b" }, ""},
+		"a negative time is refused":             {func(c *mastercard.Config) { c.Settle = -1 }, ""},
 		"a missing password is refused":          {func(c *mastercard.Config) { c.Password = nil }, ""},
 		"an unknown word for tokens is refused":  {func(c *mastercard.Config) { c.Tokens = "random" }, ""},
 	} {

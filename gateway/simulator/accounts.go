@@ -24,7 +24,7 @@ type transaction struct {
 	Code      string // gateway code
 	Amount    int64  // minor units
 	Digest    uint64 // of the request; tells a replay from another request under the same id
-	At        int64  // Unix seconds
+	At        int64  // Unix milliseconds
 	Target    string // of a refund or void
 	Card      string // masked
 	Expiry    string // MMYY
@@ -152,6 +152,9 @@ func (s *shard) apply(e *event) {
 		o.refunded += t.Amount
 	case opVoid:
 		target := o.find(t.Target)
+		if target == nil {
+			return // only in a state file that was tampered with
+		}
 		target.Voided = true
 		switch target.Operation {
 		case opAuthorize:

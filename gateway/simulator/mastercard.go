@@ -92,7 +92,7 @@ func (s *Simulator) getTransaction(w http.ResponseWriter, r *http.Request, order
 
 // hidden reports whether look-ups may not see the transaction yet.
 func (s *Simulator) hidden(shard *shard, t *transaction) bool {
-	if s.options.HiddenFor > 0 && s.options.Clock().Sub(time.Unix(t.At, 0)) < s.options.HiddenFor {
+	if s.options.HiddenFor > 0 && s.options.Clock().Sub(time.UnixMilli(t.At)) < s.options.HiddenFor {
 		return true
 	}
 	if n := shard.seen[t.ID]; n < s.options.HiddenLookups {

@@ -76,7 +76,7 @@ func (s *Simulator) carryOut(p *payment, d disguise) ([]byte, error) {
 
 	t := transaction{
 		ID: p.id, Operation: p.operation, Code: approved, Amount: p.amount.Minor, Digest: p.digest,
-		At: s.options.Clock().Unix(), Target: p.target, Stored: p.stored, Token: p.token,
+		At: s.options.Clock().UnixMilli(), Target: p.target, Stored: p.stored, Token: p.token,
 		Card: saved.card, Expiry: saved.expiry,
 	}
 	if p.id == p.order {

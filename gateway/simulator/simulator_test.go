@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +17,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 const card = "5123450000000008"
@@ -457,6 +460,51 @@ func TestTokensLookLikeTheGateways(t *testing.T) {
 			t.Errorf("got %s", token)
 		}
 	}
+}
+
+func FuzzPutTransaction(f *testing.F) {
+	for _, body := range []string{
+		paying("PAY", "1.00", "0139"), paying("VERIFY", "0", "0539"), following("CAPTURE", "1", ""), following("REFUND", "1", "p"),
+		`{"apiOperation":"VOID","transaction":{"targetTransactionId":"p"}}`, `{"apiOperation":"PAY","sourceOfFunds":{"token":"9"}}`, "", "[]", "null",
+	} {
+		f.Add(body)
+	}
+	s, err := New(Options{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		if err := s.Reset(); err != nil {
+			t.Fatal(err)
+		}
+		put(t, s, "o", "p", paying("PAY", "5.00", "0139"))
+		got := put(t, s, "o", "x", body)
+		if got.status != 201 && got.status != 400 || strings.Contains(got.raw, card) {
+			t.Errorf("%d %s", got.status, got.raw)
+		}
+		if n := s.Charges("x"); n > 1 || n == 1 && got.Result != "SUCCESS" {
+			t.Errorf("charged %d times, answered %s", n, got.raw)
+		}
+	})
+}
+
+func FuzzParseEvent(f *testing.F) {
+	f.Add([]byte(`00000000 {}`))
+	f.Add([]byte("\n"))
+	f.Fuzz(func(t *testing.T, line []byte) {
+		e, ok := parseEvent(line)
+		if !ok {
+			return
+		}
+		text, err := json.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, ok := parseEvent(fmt.Appendf(nil, "%08x %s", crc32.ChecksumIEEE(text), text))
+		if !ok || !cmp.Equal(e, again) {
+			t.Errorf("written and read again: %+v, %+v", e, again)
+		}
+	})
 }
 
 func BenchmarkPay(b *testing.B) {

@@ -281,7 +281,7 @@ func TestTampering(t *testing.T) {
 		{"a removed end is found", `DELETE FROM journal WHERE number = 5`, "entry 5 of the journal is missing"},
 		{"a removed end with its head is found by the witness", `DELETE FROM journal WHERE number = 5;
 			UPDATE store SET journal_len = 4, journal_head = (SELECT hash FROM journal WHERE number = 4)`, "entry 5 of the journal is missing"},
-		{"a line changed behind the journal's back is found", `UPDATE lines SET state = 'approved', completed_at = 1 WHERE line_no = 3`, "file 1 has 2 lines approved, the journal explains 1"},
+		{"a line changed behind the journal's back is found", `UPDATE lines SET state = 'approved', completed_at = 1 WHERE line_no = 3`, "file 1 has 8 lines queued, the journal explains 9"},
 		{"two lines changed for each other are found", `UPDATE lines SET state = 'approved', completed_at = 1 WHERE line_no = 3; UPDATE lines SET state = 'queued', completed_at = NULL WHERE line_no = 2`, "the outcome of a line of file 1"},
 		{"a changed answer is found", `UPDATE lines SET answer = NULL WHERE line_no = 2`, "the outcome of a line of file 1"},
 		{"a changed request is found", `UPDATE lines SET stored = (SELECT stored FROM lines WHERE line_no = 4) WHERE line_no = 3`, "a line of file 1 does not ask any more"},

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -129,16 +130,20 @@ func (s *Store) Findings(ctx context.Context, file batch.FileID) iter.Seq2[batch
 
 // Receive records a file as received.
 func (n *session) Receive(ctx context.Context, f batch.File) (batch.File, error) {
-	known, err := n.open(ctx, f)
-	if err == nil || !errors.Is(err, store.ErrNotFound) {
-		return known, err
-	}
-	err = n.write(ctx, "receive", 0, func(c *change) error {
-		err := c.row(`SELECT coalesce(max(name_series), 0) + 1 FROM files WHERE source = ? AND name = ?`, f.Source, f.Name).Scan(&f.NameSeries)
+	err := n.write(ctx, "receive", 0, func(c *change) error {
+		// A run that died between claim and record comes back here.
+		err := c.row(`SELECT id FROM files WHERE source = ? AND claim = ? AND size = ? AND digest = ? AND claim <> '' ORDER BY id LIMIT 1`,
+			f.Source, f.Claim, f.Size, f.Digest).Scan(&f.ID)
+		if err == nil {
+			return errSame
+		}
+		if !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		err = c.row(`SELECT coalesce(max(name_series), 0) + 1 FROM files WHERE source = ? AND name = ?`, f.Source, f.Name).Scan(&f.NameSeries)
 		if err != nil {
 			return err
 		}
-		f.State = batch.FileReceived
 		err = c.row(`INSERT INTO files (source, name, name_series, digest, size, received_at, archived, claim, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'received') RETURNING id`,
 			f.Source, f.Name, f.NameSeries, f.Digest, f.Size, micros(f.ReceivedAt), f.Archived, f.Claim).Scan(&f.ID)
 		if err != nil {
@@ -149,17 +154,10 @@ func (n *session) Receive(ctx context.Context, f batch.File) (batch.File, error)
 		c.body.Text = f.Digest
 		return nil
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, errSame) {
 		return batch.File{}, err
 	}
 	return n.File(ctx, f.ID)
-}
-
-// open finds the same file with its claim still open.
-func (n *session) open(ctx context.Context, f batch.File) (batch.File, error) {
-	known, err := scanFile(n.read(ctx).row(`SELECT `+fileColumns+` FROM files WHERE source = ? AND claim = ? AND size = ? AND digest = ? AND claim <> '' ORDER BY id LIMIT 1`,
-		f.Source, f.Claim, f.Size, f.Digest))
-	return known, fault("receive", err)
 }
 
 // undecided returns a file that has no verdict, or ErrStale.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"cardbatch/batch"
@@ -19,9 +20,11 @@ const witnessEvery = 2 * time.Second
 // session is the right to write.
 type session struct {
 	*Store
-	actor     store.Actor
-	fence     int64
-	held      *lockFile
+	actor store.Actor
+	fence int64
+
+	ending    sync.Mutex // guards what follows
+	held      *lockFile  // nil: the session has ended
 	witnessed time.Time
 	lag       error // the witness could not be written after a commit
 }
@@ -126,6 +129,8 @@ func (n *session) Fence() int64 { return n.fence }
 
 // End releases the lock.
 func (n *session) End() error {
+	n.ending.Lock()
+	defer n.ending.Unlock()
 	if n.held == nil {
 		return nil
 	}
@@ -178,13 +183,18 @@ type (
 // write runs one write transaction: the fence is checked, then do makes its
 // changes, then counts, totals and the journal follow. An error writes nothing.
 func (n *session) write(ctx context.Context, kind string, file batch.FileID, do func(*change) error) error {
-	if n.held == nil {
+	n.ending.Lock()
+	ended := n.held == nil
+	n.ending.Unlock()
+	if ended {
 		return fmt.Errorf("%s: %w: the session has ended", kind, store.ErrFenced)
 	}
 	if err := n.writeAt(ctx, n.fence, kind, file, do); err != nil {
 		return fault(kind, err)
 	}
-	if n.clock().Sub(n.witnessed) >= witnessEvery {
+	n.ending.Lock()
+	defer n.ending.Unlock()
+	if n.held != nil && n.clock().Sub(n.witnessed) >= witnessEvery {
 		// What was committed stays committed: End tells of a witness that cannot be written.
 		n.lag = n.witness(context.WithoutCancel(ctx))
 	}

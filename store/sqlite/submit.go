@@ -85,7 +85,11 @@ func (n *session) Recover(ctx context.Context, at time.Time) (int, error) {
 	}
 	err := n.write(ctx, "recover", 0, func(c *change) error {
 		c.body.Text = at.UTC().Format(time.RFC3339)
-		return c.record(outcomes)
+		merchants, err := c.startFiles(nil, outcomes)
+		if err != nil {
+			return err
+		}
+		return c.record(outcomes, merchants)
 	})
 	if err != nil {
 		return 0, err
@@ -127,12 +131,12 @@ func (n *session) Submit(ctx context.Context, s store.Submission) error {
 		if changed != int64(len(s.Sending)) {
 			return fmt.Errorf("%w: %d lines were to be sent, %d are queued", store.ErrStale, len(s.Sending), changed)
 		}
-		return c.record(s.Final)
+		return c.record(s.Final, merchants)
 	})
 }
 
-// startFiles makes the accepted files of the lines running, and refuses files that
-// nothing may be sent of. It returns the files' merchants.
+// startFiles makes the accepted files of the lines running, and refuses lines of
+// files that are undecided or held, or that came to an end. It returns the files' merchants.
 func (c *change) startFiles(lines []batch.LineAddress, final []store.LineOutcome) (map[batch.FileID]batch.MerchantID, error) {
 	merchants := map[batch.FileID]batch.MerchantID{}
 	start := func(id batch.FileID) error {
@@ -190,10 +194,16 @@ func (n *session) Record(ctx context.Context, outcomes []store.LineOutcome) erro
 	if len(outcomes) == 0 {
 		return nil
 	}
-	return n.write(ctx, "record", 0, func(c *change) error { return c.record(outcomes) })
+	return n.write(ctx, "record", 0, func(c *change) error {
+		merchants, err := c.startFiles(nil, outcomes)
+		if err != nil {
+			return err
+		}
+		return c.record(outcomes, merchants)
+	})
 }
 
-func (c *change) record(outcomes []store.LineOutcome) error {
+func (c *change) record(outcomes []store.LineOutcome, merchants map[batch.FileID]batch.MerchantID) error {
 	addresses := make([]batch.LineAddress, len(outcomes))
 	for i := range outcomes {
 		addresses[i] = outcomes[i].At
@@ -221,27 +231,9 @@ func (c *change) record(outcomes []store.LineOutcome) error {
 	if changed != int64(len(outcomes)) {
 		return fmt.Errorf("%w: %d outcomes for %d lines", store.ErrStale, len(outcomes), changed)
 	}
-	return c.recordChanges(outcomes)
-}
-
-// recordChanges writes what outcomes change beside their lines, in their order.
-func (c *change) recordChanges(outcomes []store.LineOutcome) error {
-	merchants := map[batch.FileID]batch.MerchantID{}
 	for i := range outcomes {
 		o := &outcomes[i]
-		if o.Changes == (batch.Changes{}) {
-			continue
-		}
-		merchant, known := merchants[o.At.File]
-		if !known {
-			f, err := fileOf(c, o.At.File)
-			if err != nil {
-				return err
-			}
-			merchant = f.Header.Merchant
-			merchants[o.At.File] = merchant
-		}
-		if err := c.changes(o.At, merchant, &o.Changes); err != nil {
+		if err := c.changes(o.At, merchants[o.At.File], &o.Changes); err != nil {
 			return err
 		}
 	}
