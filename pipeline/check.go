@@ -17,7 +17,7 @@ import (
 
 // stageChunk is how many lines are staged in one transaction: large enough that
 // commits do not count, small enough that memory does not either.
-const stageChunk = 1000
+const stageChunk = 500
 
 // check reads every received file whole and gives its verdict. Files are taken in
 // the order received, so that sequence numbers and references mean what they should.
@@ -139,13 +139,17 @@ func (r *Run) stage(ctx context.Context, s Source, f *batch.File) (*batch.Findin
 	options.Name = f.Name
 	reader := batchfile.NewReader(original, options)
 
-	chunks := make(chan chunk, 2)
+	// Chunks go round: the writer hands emptied ones back to the reader.
+	chunks, empty := make(chan chunk, 1), make(chan chunk, 3)
+	for range cap(empty) {
+		empty <- chunk{lines: make([]store.StagedLine, 0, stageChunk)}
+	}
 	var ended *batch.Finding
 	group, gctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		defer close(chunks)
 		var err error
-		ended, err = r.readLines(gctx, s, f, reader, chunks)
+		ended, err = r.readLines(gctx, s, f, reader, chunks, empty)
 		return err
 	})
 	group.Go(func() error {
@@ -159,6 +163,7 @@ func (r *Run) stage(ctx context.Context, s Source, f *batch.File) (*batch.Findin
 				}
 			}
 			r.reached("chunk staged")
+			empty <- chunk{lines: c.lines[:0], findings: c.findings[:0]}
 		}
 		return nil
 	})
@@ -170,15 +175,19 @@ func (r *Run) stage(ctx context.Context, s Source, f *batch.File) (*batch.Findin
 	return ended, nil
 }
 
-func (r *Run) readLines(ctx context.Context, s Source, f *batch.File, reader *batchfile.Reader, out chan<- chunk) (*batch.Finding, error) {
-	c := chunk{lines: make([]store.StagedLine, 0, stageChunk)}
+func (r *Run) readLines(ctx context.Context, s Source, f *batch.File, reader *batchfile.Reader, out chan<- chunk, empty <-chan chunk) (*batch.Finding, error) {
+	c := <-empty
 	send := func() error {
 		if err := r.routeFollowUps(ctx, reader.Header().Merchant, c.lines); err != nil {
 			return err
 		}
 		select {
 		case out <- c:
-			c = chunk{lines: make([]store.StagedLine, 0, stageChunk)}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		select {
+		case c = <-empty:
 			return nil
 		case <-ctx.Done():
 			return ctx.Err()

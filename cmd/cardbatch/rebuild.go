@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -135,7 +137,28 @@ func rebuildOne(ctx context.Context, r store.Reader, answer store.AnswerFile, ou
 		return out, err
 	}
 	out.Path = filepath.Join(output, answer.Name)
-	return out, file.Publish(answer.Name)
+	err = file.Publish(answer.Name)
+	if errors.Is(err, fs.ErrExist) {
+		return out, sameThere(out.Path, out.Digest)
+	}
+	return out, err
+}
+
+// sameThere accepts a file that lies there already when it has the digest: rebuild may be repeated.
+func sameThere(path, digest string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		return err
+	}
+	if hex.EncodeToString(sum.Sum(nil)) != digest {
+		return &codeError{exitFailure, fmt.Errorf("%s exists and holds something else", path), "Choose another folder; rebuild replaces nothing."}
+	}
+	return nil
 }
 
 type writerFunc func([]byte) (int, error)

@@ -116,6 +116,8 @@ func usageErrors(c *cobra.Command) {
 	if c.HasSubCommands() {
 		check = cobra.NoArgs
 		c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+		c.DisableFlagsInUseLine = true
+		c.SuggestionsMinimumDistance = 2
 	}
 	c.Args = func(c *cobra.Command, args []string) error {
 		err := check(c, args)

@@ -235,6 +235,13 @@ func TestOpenWithoutAStore(t *testing.T) {
 	}
 }
 
+func TestAStoreWhoseMakingWasCutShortIsFinished(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	open(t, path, sqlite.Options{Create: true}).Close()
+	alter(t, path, `DELETE FROM store`)
+	use(t, open(t, path, sqlite.Options{Create: true}), "one")
+}
+
 func TestAFileThatIsNoStoreIsDamaged(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store.db")
 	if err := os.WriteFile(path, []byte(strings.Repeat("not a database. ", 100)), 0o600); err != nil {

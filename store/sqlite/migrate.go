@@ -114,8 +114,16 @@ func (s *Store) migrate(ctx context.Context, o Options) error {
 		return err
 	}
 	newest := all[len(all)-1].Version
-	if applied, err := schemaVersion(ctx, s.writer); err != nil || applied == newest {
+	applied, err := schemaVersion(ctx, s.writer)
+	if err != nil {
 		return err
+	}
+	if applied == newest {
+		var made bool
+		if err := s.writer.QueryRowContext(ctx, `SELECT count(*) FROM store`).Scan(&made); err != nil || made {
+			return err
+		}
+		// A process died while it made the store.
 	}
 	held, err := s.lock(store.Actor{Name: "migrate"})
 	if err != nil {
