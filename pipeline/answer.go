@@ -52,7 +52,7 @@ func respond(ctx context.Context, r *Run) error {
 		r.Log.Info("answer made", "file", f.Name, "answer", a.Name)
 		r.count(func(s *Summary) { s.Answers++ })
 	}
-	return r.countLeft(ctx)
+	return nil
 }
 
 // countLeft puts what is not final into the summary.
@@ -73,10 +73,7 @@ func deliver(ctx context.Context, r *Run) error {
 	if err := r.deliverWaiting(ctx, func(store.AnswerFile) bool { return true }); err != nil {
 		return err
 	}
-	if err := r.settleOriginals(ctx); err != nil {
-		return err
-	}
-	return r.countLeft(ctx)
+	return r.settleOriginals(ctx)
 }
 
 func (r *Run) deliverWaiting(ctx context.Context, wanted func(store.AnswerFile) bool) error {

@@ -156,7 +156,8 @@ func (r *Run) Execute(ctx context.Context, only ...string) (Summary, error) {
 		}
 		r.reached("after " + step.Name)
 	}
-	return r.Summary(), nil
+	err := r.countLeft(ctx)
+	return r.Summary(), err
 }
 
 // Interrupt ends the run after the step it is in. Close Stop as well, so that the

@@ -57,8 +57,8 @@ The reason goes to the journal, with your name.` + exitHelp(exitLocked, exitConf
 }
 
 func (a *app) adopt(ctx context.Context, o adoptOptions) error {
-	if o.reason == "" {
-		return usageError("--reason is mandatory: say why, for those who read the journal")
+	if err := checkReason(o.reason); err != nil {
+		return err
 	}
 	in, err := a.load()
 	if err != nil {

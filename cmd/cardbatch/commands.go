@@ -19,6 +19,7 @@ func (a *app) addCommands(root *cobra.Command) {
 	root.AddCommand(
 		a.newResolve(), a.newRebuild(), a.newAdopt(),
 		a.newInit(), a.newDemo(), a.newConfig(), a.newVault(), a.newMigrate(), a.newSimulate(), a.newMan(), a.newVersion(),
+		a.newExitCodes(),
 	)
 	root.SetHelpCommandGroupID("setup")
 	root.SetCompletionCommandGroupID("setup")

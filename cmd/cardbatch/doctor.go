@@ -221,6 +221,9 @@ func (in *installation) checkGateway(ctx context.Context, g config.Gateway) (str
 		return "", err
 	}
 	if err := connector.Check(ctx); err != nil {
+		if code, _ := classify(err); code == exitFailure {
+			err = &codeError{exitUnreachable, err, "Check the gateway's endpoint and the network; nothing was charged."}
+		}
 		return "", err
 	}
 	return "answers, and accepts the credentials", nil

@@ -51,6 +51,7 @@ func classify(err error) (code int, next string) {
 	var coded *codeError
 	var locked *store.LockedError
 	var problems config.Problems
+	var unanswered *gateway.Error
 	switch {
 	case err == nil:
 		return exitDone, ""
@@ -80,6 +81,10 @@ func classify(err error) (code int, next string) {
 		return exitConfig, "Correct the configuration and look with `cardbatch config check`."
 	case errors.Is(err, gateway.ErrCredentials):
 		return exitConfig, "Check merchant_id and password of the gateway with `cardbatch doctor`."
+	case errors.Is(err, config.ErrNoSecret):
+		return exitConfig, "Set the environment variable, or write the file, that the configuration refers to."
+	case errors.As(err, &unanswered):
+		return exitUnreachable, "Check the gateway's endpoint and the network; nothing was charged."
 	case errors.Is(err, store.ErrNotFound):
 		return exitFailure, "See `cardbatch files` for what there is."
 	case errors.Is(err, context.Canceled):

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"strings"
+
+	"github.com/spf13/cobra"
 )
 
 // exitMeanings says each exit code in a few words, for the help of the commands.
@@ -41,6 +43,17 @@ func exitHelp(codes ...int) string {
 		}
 	}
 	return "\n\n" + wrap("Exit codes: "+strings.Join(parts, ", ")+".", 80)
+}
+
+// newExitCodes is the help page that gathers the exit codes.
+func (a *app) newExitCodes() *cobra.Command {
+	long := &strings.Builder{}
+	long.WriteString("When several apply to a run, the highest is used. Running again is always safe.\n\n")
+	for _, m := range exitMeanings {
+		fmt.Fprintf(long, "  %3d  %s\n", m.code, m.means)
+	}
+	long.WriteString("\ndocs/exit-codes.md says what to do about each.")
+	return &cobra.Command{Use: "exit-codes", Short: "What each exit code means", Long: long.String(), Args: cobra.NoArgs}
 }
 
 // wrap breaks a text into lines of at most width characters.

@@ -129,12 +129,10 @@ type teller struct {
 	rec    batch.LineRecord
 	events []eventJSON
 
-	state       batch.LineState // as the journal has it so far
-	moved       bool            // the journal has a transition of the line itself
-	verdict     int             // index of the event that tells the file's verdict
-	answered    bool            // a RESULT was made
-	openAtThat  bool            // and the line was not final in it
-	supplements map[int]bool    // SUPPLEMENT files that hold the line
+	moved        bool            // the journal has a transition of the line itself
+	state        batch.LineState // as the journal has it so far
+	openInResult bool            // a RESULT was made, and the line was not final in it
+	supplement   int             // number of the SUPPLEMENT that holds the line, 0 for none
 }
 
 // asks says what the line asks for.
@@ -158,48 +156,69 @@ func (t *teller) asks() string {
 	return s
 }
 
-func (t *teller) add(e store.Entry, text string) {
+func (t *teller) add(e entry, text string) {
 	t.events = append(t.events, eventJSON{At: e.At.UTC(), Text: text, Actor: e.Actor, Entry: e.Number})
+}
+
+// entry is an entry of the journal with its body read.
+type entry struct {
+	store.Entry
+	body store.Body
 }
 
 // tell fills in the events. What the journal says of the file concerns the line as well.
 func (t *teller) tell(ctx context.Context, r store.Reader) error {
+	entries, err := t.history(ctx, r)
+	if err != nil {
+		return err
+	}
 	f := t.file
 	t.events = append(t.events, eventJSON{At: f.ReceivedAt.UTC(), Text: fmt.Sprintf("%s came in by source %s", f.Name, f.Source)})
-	t.state, t.supplements = t.rec.State, map[int]bool{} // final from the start, unless the journal moves it
-	if t.rec.Attempt > 0 || !t.rec.State.Final() {
-		t.state = batch.Queued
+	t.state = batch.Queued
+	if !t.moved {
+		t.state = t.rec.State // it has been so from the start
 	}
-	for e, err := range r.History(ctx, t.rec.Address) {
-		if err != nil {
-			return err
-		}
-		var body store.Body
-		if err := json.Unmarshal([]byte(e.Body), &body); err != nil {
-			return fmt.Errorf("%w: entry %d of the journal", store.ErrDamaged, e.Number)
-		}
-		for _, c := range body.Files {
+	for _, e := range entries {
+		for _, c := range e.body.Files {
 			if c.File == f.ID {
-				t.fileEvent(e, c, body.Text)
+				t.fileEvent(e, c)
 			}
 		}
-		for _, c := range body.Lines {
-			if c.File == f.ID && c.At.Contains(t.rec.Address.No) {
+		for _, c := range e.body.Lines {
+			if t.isMine(c) {
 				t.lineEvent(e, c)
-				t.state, t.moved = c.To, true
+				t.state = c.To
 			}
 		}
-		if body.Answer != nil {
-			t.answerEvent(e, *body.Answer, body.Text)
+		if e.body.Answer != nil {
+			t.answerEvent(e, *e.body.Answer)
 		}
-	}
-	if !t.moved && t.rec.State.Final() && t.verdict > 0 {
-		t.stagedEvent()
 	}
 	return nil
 }
 
-func (t *teller) fileEvent(e store.Entry, c store.FileChange, reason string) {
+// history reads the entries that concern the line.
+func (t *teller) history(ctx context.Context, r store.Reader) ([]entry, error) {
+	var all []entry
+	for e, err := range r.History(ctx, t.rec.Address) {
+		if err != nil {
+			return nil, err
+		}
+		var body store.Body
+		if err := json.Unmarshal([]byte(e.Body), &body); err != nil {
+			return nil, fmt.Errorf("%w: entry %d of the journal", store.ErrDamaged, e.Number)
+		}
+		t.moved = t.moved || slices.ContainsFunc(body.Lines, t.isMine)
+		all = append(all, entry{e, body})
+	}
+	return all, nil
+}
+
+func (t *teller) isMine(c store.LineChange) bool {
+	return c.File == t.rec.Address.File && c.At.Contains(t.rec.Address.No)
+}
+
+func (t *teller) fileEvent(e entry, c store.FileChange) {
 	because := ""
 	if c.Code != "" {
 		because = ": " + c.Code
@@ -207,40 +226,26 @@ func (t *teller) fileEvent(e store.Entry, c store.FileChange, reason string) {
 	switch {
 	case e.Kind == "move":
 		words := map[batch.FileState]string{batch.FileAccepted: "released", batch.FileHeld: "held", batch.FileRecalled: "recalled"}
-		t.add(e, fmt.Sprintf("the file was %s by an operator: %s", words[c.To], reason))
-	case c.To == batch.FileAccepted:
-		t.add(e, "the file was read whole and accepted")
-	case c.To == batch.FileHeld:
-		t.add(e, "the file was read whole and held"+because)
-	case c.To == batch.FileRejected:
-		t.add(e, "the file was read whole and rejected"+because)
-	default:
-		return
-	}
-	if e.Kind == "decide" {
-		t.verdict = len(t.events) - 1
+		t.add(e, fmt.Sprintf("the file was %s by an operator: %s", words[c.To], e.body.Text))
+	case c.To == batch.FileAccepted || c.To == batch.FileHeld || c.To == batch.FileRejected:
+		t.add(e, fmt.Sprintf("the file was read whole and %s%s", c.To, because))
+		if !t.moved && t.rec.State.Final() {
+			t.add(e, "the line was refused for its findings")
+		}
 	}
 }
 
-// stagedEvent tells of a line that was final before anything could be sent: no
-// transition of its own is in the journal, only its file's verdict.
-func (t *teller) stagedEvent() {
-	text := "the line was refused for its findings"
-	if t.rec.Answer.IsDuplicate {
-		text = "the line was answered before, with the same content: it gets that answer again and nothing is sent"
-	}
-	event := t.events[t.verdict]
-	event.Text = text
-	t.events = slices.Insert(t.events, t.verdict+1, event)
-}
-
-func (t *teller) lineEvent(e store.Entry, c store.LineChange) {
+func (t *teller) lineEvent(e entry, c store.LineChange) {
 	answer := outcomeText(c.To, c.Code)
 	switch {
 	case c.Reason != "" && c.To == batch.Queued:
 		t.add(e, fmt.Sprintf("an operator had it sent again under the same key: %s", c.Reason))
 	case c.Reason != "":
 		t.add(e, fmt.Sprintf("an operator decided: %s; reason: %s", answer, c.Reason))
+	case e.Kind == "answer again":
+		t.add(e, "the line was answered before, with the same content: it gets that answer again and nothing is sent")
+	case e.Kind == "refuse staged":
+		t.add(e, "the line was refused for its findings")
 	case c.To == batch.Submitting:
 		key := batch.NewKey(t.file.Header.Merchant, t.rec.Line.Ref, c.Attempt)
 		t.add(e, fmt.Sprintf("attempt %d at %s under key %s was recorded, then sent", c.Attempt, t.rec.Gateway, key))
@@ -275,16 +280,16 @@ func outcomeText(s batch.LineState, code string) string {
 
 // answerEvent tells of the answer files that hold the line: the ACK, the RESULT, and
 // the first SUPPLEMENT after it became final.
-func (t *teller) answerEvent(e store.Entry, a store.AnswerNote, text string) {
+func (t *teller) answerEvent(e entry, a store.AnswerNote) {
 	switch {
 	case a.Kind == store.Result && e.Kind == "answer":
-		t.answered, t.openAtThat = true, !t.state.Final()
+		t.openInResult = !t.state.Final()
 	case a.Kind == store.Supplement && e.Kind == "answer":
-		if !t.answered || !t.openAtThat || !t.state.Final() || len(t.supplements) > 0 {
+		if !t.openInResult || !t.state.Final() || t.supplement > 0 {
 			return
 		}
-		t.supplements[a.Number] = true
-	case a.Kind == store.Supplement && !t.supplements[a.Number]:
+		t.supplement = a.Number
+	case a.Kind == store.Supplement && a.Number != t.supplement:
 		return
 	}
 	switch e.Kind {
@@ -293,7 +298,7 @@ func (t *teller) answerEvent(e store.Entry, a store.AnswerNote, text string) {
 	case "delivered":
 		t.add(e, a.Name+" was delivered and read back")
 	case "delivery failed":
-		t.add(e, fmt.Sprintf("%s could not be delivered: %s", a.Name, text))
+		t.add(e, fmt.Sprintf("%s could not be delivered: %s", a.Name, e.body.Text))
 	}
 }
 

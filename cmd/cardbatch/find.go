@@ -13,7 +13,9 @@ import (
 )
 
 // findFile finds the file that a person means: by its number, its reference or its
-// name. Several that fit are a usage mistake, which lists them; id:3 names one.
+// name. Rejected and recalled files give way to the one that stands: a file sent
+// again carries the same reference. Several that stand, or of which none does, are a
+// usage mistake, which lists them; id:3 names one.
 func findFile(ctx context.Context, r store.Reader, text string) (batch.File, error) {
 	number, byID := strings.CutPrefix(text, "id:")
 	id, err := strconv.ParseInt(number, 10, 64)
@@ -42,11 +44,16 @@ func findFile(ctx context.Context, r store.Reader, text string) (batch.File, err
 			}
 		}
 	}
-	switch len(found) {
-	case 0:
+	if len(found) == 0 {
 		return batch.File{}, fmt.Errorf("file %s: %w", text, store.ErrNotFound)
-	case 1:
-		return found[0], nil
+	}
+	standing := slices.DeleteFunc(slices.Clone(found), func(f batch.File) bool {
+		return f.State == batch.FileRejected || f.State == batch.FileRecalled
+	})
+	for _, candidates := range [][]batch.File{found, standing} {
+		if len(candidates) == 1 {
+			return candidates[0], nil
+		}
 	}
 	list := &strings.Builder{}
 	for _, f := range found {

@@ -108,7 +108,10 @@ func (a *app) lines(ctx context.Context, o linesOptions) error {
 		return err
 	}
 	defer in.Close()
-	q := store.LineQuery{Limit: o.limit}
+	var q store.LineQuery
+	if o.limit > 0 {
+		q.Limit = o.limit + 1
+	}
 	if q.States, err = statesOf(o.states, batch.LineStates); err != nil {
 		return err
 	}
@@ -124,6 +127,10 @@ func (a *app) lines(ctx context.Context, o linesOptions) error {
 	for rec, err := range in.store.Lines(ctx, q) {
 		if err != nil {
 			return err
+		}
+		if o.limit > 0 && n == o.limit {
+			a.note("There are more; see --limit.")
+			break
 		}
 		f, known := files[rec.Address.File]
 		if !known {
@@ -155,11 +162,8 @@ func (a *app) lines(ctx context.Context, o linesOptions) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	switch {
-	case n == 0:
+	if n == 0 {
 		a.note("There is no such line.")
-	case n == o.limit:
-		a.note("There may be more; see --limit.")
 	}
 	return nil
 }

@@ -60,20 +60,15 @@ it changes nothing.` + exitHelp(exitLocked, exitConfig, exitSafety),
 	return c
 }
 
-func (a *app) move(ctx context.Context, m movement, fileText, reason string) (err error) {
-	if reason == "" {
-		return usageError("--reason is mandatory: say why, for those who read the journal")
+func (a *app) move(ctx context.Context, m movement, fileText, reason string) error {
+	if err := checkReason(reason); err != nil {
+		return err
 	}
 	in, err := a.open(ctx, false)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	session, err := in.begin(ctx, m.name)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, session.End()) }()
 	f, err := findFile(ctx, in.store, fileText)
 	if err != nil {
 		return err
@@ -84,11 +79,7 @@ func (a *app) move(ctx context.Context, m movement, fileText, reason string) (er
 	case !slices.Contains(m.from, f.State):
 		return refuseMove(m, f)
 	default:
-		err := session.Move(ctx, f.ID, f.State, m.to, in.clock(), reason)
-		if errors.Is(err, store.ErrStale) {
-			return refuseMove(m, f)
-		}
-		if err != nil {
+		if err := in.move(ctx, m, f, reason); err != nil {
 			return err
 		}
 	}
@@ -96,6 +87,20 @@ func (a *app) move(ctx context.Context, m movement, fileText, reason string) (er
 		return a.printJSON(movedJSON{f.ID, f.Name, f.State, m.to})
 	}
 	_, err = fmt.Fprintf(a.stdout, "%s %s.\n", f.Name, m.did)
+	return err
+}
+
+// move makes the movement under the lock.
+func (in *installation) move(ctx context.Context, m movement, f batch.File, reason string) (err error) {
+	session, err := in.begin(ctx, m.name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, session.End()) }()
+	err = session.Move(ctx, f.ID, f.State, m.to, in.clock(), reason)
+	if errors.Is(err, store.ErrStale) {
+		return &codeError{exitFailure, err, "A run was faster; look again with `cardbatch show`."}
+	}
 	return err
 }
 

@@ -34,7 +34,7 @@ currency: what the next run would send. It sends nothing, takes no file from an
 inbound folder, and needs no lock. Files that wait there are not in it; 'cardbatch
 run --only pull,check' takes and checks them without submitting.` + exitHelp(exitConfig),
 		Example: `  cardbatch plan
-  cardbatch run --only pull,check && cardbatch plan --json`,
+  cardbatch run --only pull,check; cardbatch plan --json`,
 		GroupID: "look",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return a.plan(c.Context()) },

@@ -65,11 +65,7 @@ be under way.` + exitHelp(exitLocked, exitConfig, exitSafety),
 	return c
 }
 
-var (
-	codeForm  = regexp.MustCompile(`^[0-9]{5}$`)
-	idForm    = regexp.MustCompile(`^[!-~]{1,50}$`)
-	tokenForm = regexp.MustCompile(`^[!-~]{1,64}$`)
-)
+var codeForm = regexp.MustCompile(`^[0-9]{5}$`)
 
 // decision turns the flags into a decision, and refuses what cannot be one.
 func (o resolveOptions) decision() (pipeline.Decision, error) {
@@ -80,19 +76,30 @@ func (o resolveOptions) decision() (pipeline.Decision, error) {
 	default:
 		return none, usageError("--as takes approved, declined, refused or queued")
 	}
+	if err := checkReason(o.reason); err != nil {
+		return none, err
+	}
+	for _, id := range []struct {
+		flag, value string
+		max         int
+	}{{"transaction-id", o.txn, 50}, {"token", o.token, 64}} {
+		if id.value == "" {
+			continue
+		}
+		if to != batch.Approved {
+			return none, usageError("--%s goes with --as approved", id.flag)
+		}
+		if wrong := batch.CheckIdentifier(id.value, id.max); wrong != "" {
+			return none, usageError("--%s: %s", id.flag, wrong)
+		}
+	}
 	switch {
-	case o.reason == "":
-		return none, usageError("--reason is mandatory: say why, for those who read the journal")
 	case to == batch.Queued && !o.unknown:
 		return none, usageError("--as queued sends the line again; add --gateway-says-unknown once the processor has confirmed that it never received the key")
 	case to != batch.Queued && o.unknown:
 		return none, usageError("--gateway-says-unknown goes with --as queued")
 	case o.code != "" && (!codeForm.MatchString(o.code) || to == batch.Queued):
 		return none, usageError("--code takes five digits, and goes with an outcome")
-	case o.txn != "" && (!idForm.MatchString(o.txn) || to != batch.Approved):
-		return none, usageError("--transaction-id takes at most 50 characters without spaces, and goes with --as approved")
-	case o.token != "" && (!tokenForm.MatchString(o.token) || to != batch.Approved):
-		return none, usageError("--token takes at most 64 characters without spaces, and goes with --as approved")
 	}
 	return pipeline.Decision{To: to, Code: o.code, TransactionID: batch.TransactionID(o.txn), Token: o.token, Reason: o.reason}, nil
 }

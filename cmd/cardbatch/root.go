@@ -51,7 +51,8 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	if silent := (*silentError)(nil); errors.As(err, &silent) {
 		return silent.code
 	}
-	fmt.Fprintf(stderr, "cardbatch: %v\n", err)
+	// What was typed may be repeated in an error, and may be a card number.
+	fmt.Fprintf(stderr, "cardbatch: %s\n", batch.MaskCardNumbers(err.Error()))
 	if next != "" {
 		fmt.Fprintln(stderr, next)
 	}

@@ -63,8 +63,9 @@ func (a *app) newShow() *cobra.Command {
 		Long: `show prints what is known of a file: state, outcomes and sums, findings, answers
 and their deliveries; or of one line: what was asked and what became of it.
 
-FILE is the file's number, its reference or its name; when several files fit they
-are listed. LINE is the line's number in the file or its reference. Card numbers
+FILE is the file's number, its reference or its name. When several files fit, those
+rejected or recalled give way to the one that stands; otherwise they are listed, and
+id:NUMBER names one. LINE is the line's number in the file or its reference. Card numbers
 show their first six and last four digits at most. 'cardbatch explain' tells how
 a line came to be where it is.` + exitHelp(exitConfig),
 		Example: `  cardbatch show PAY-20261121-01

@@ -56,6 +56,20 @@ func (a *app) note(format string, args ...any) { fmt.Fprintf(a.stderr, format+"\
 // printJSONLine writes one object of a stream of objects.
 func (a *app) printJSONLine(v any) error { return json.NewEncoder(a.stdout).Encode(v) }
 
+// reasonLen is the longest reason that the journal takes.
+const reasonLen = 255
+
+// checkReason makes sure that a decision says why, in a form that may be kept for ever.
+func checkReason(reason string) error {
+	if reason == "" {
+		return usageError("--reason is mandatory: say why, for those who read the journal")
+	}
+	if wrong := batch.CheckIdentifier(reason, reasonLen); wrong != "" {
+		return usageError("--reason: %s", wrong)
+	}
+	return nil
+}
+
 // confirm asks a person to go on. Where nobody can be asked, only --yes goes on.
 func (a *app) confirm(question string, yes bool) error {
 	if yes {

@@ -23,6 +23,10 @@ type session struct {
 	actor store.Actor
 	fence int64
 
+	// flying are the lines that this session made submitting and has no outcome of,
+	// by id; guarded by Store.writing.
+	flying map[int64]lineFacts
+
 	ending    sync.Mutex // guards what follows
 	held      *lockFile  // nil: the session has ended
 	witnessed time.Time
@@ -48,7 +52,7 @@ func (s *Store) begin(ctx context.Context, actor store.Actor, kind, text string,
 	if err != nil {
 		return nil, fmt.Errorf("begin: %w", err)
 	}
-	n := &session{Store: s, actor: actor, held: held}
+	n := &session{Store: s, actor: actor, held: held, flying: map[int64]lineFacts{}}
 	if err := n.start(ctx, kind, text, bound); err != nil {
 		return nil, errors.Join(fault("begin", err), held.release())
 	}

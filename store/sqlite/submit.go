@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 
@@ -22,9 +23,19 @@ type lineFacts struct {
 
 const factColumns = `id, state, phase, gateway, attempt, coalesce(amount, 0), coalesce(currency, '')`
 
-// factsOf reads the facts of many lines.
-func (c *change) factsOf(addresses []batch.LineAddress) (map[batch.LineAddress]lineFacts, error) {
-	facts := make(map[batch.LineAddress]lineFacts, len(addresses))
+// factsOf reads the facts of many lines. Those that this session has sent it knows;
+// the states that an UPDATE names are what counts, should it be wrong.
+func (c *change) factsOf(all []batch.LineAddress) (map[batch.LineAddress]lineFacts, error) {
+	facts := make(map[batch.LineAddress]lineFacts, len(all))
+	addresses := make([]batch.LineAddress, 0, len(all))
+	for _, at := range all {
+		if f, ok := c.flying[lineID(at)]; ok {
+			facts[at] = f
+			delete(c.flying, lineID(at))
+		} else {
+			addresses = append(addresses, at)
+		}
+	}
 	scan := func(row scanner) error {
 		var id int64
 		var f lineFacts
@@ -108,31 +119,69 @@ func (n *session) Submit(ctx context.Context, s store.Submission) error {
 		if err != nil {
 			return err
 		}
-		facts, err := c.factsOf(addresses)
-		if err != nil {
-			return err
-		}
-		rows := make([]any, 0, 3*len(s.Sending))
-		for _, sending := range s.Sending {
-			f, ok := facts[sending.At]
-			if !ok {
-				return fmt.Errorf("%w: line %d of file %d", store.ErrNotFound, sending.At.No, sending.At.File)
-			}
-			if err := c.submit(sending, f, merchants[sending.At.File]); err != nil {
+		for run := range runsOf(s.Sending) {
+			if err := c.send(run, s.At, merchants[run[0].At.File]); err != nil {
 				return err
 			}
-			rows = append(rows, lineID(sending.At), sending.Attempt, micros(s.At))
-		}
-		changed, err := c.bulk(`UPDATE lines SET state = 'submitting', attempt = v.column2, submitted_at = v.column3 FROM (VALUES `, 3,
-			`) v WHERE lines.id = v.column1 AND lines.state = 'queued'`, rows)
-		if err != nil {
-			return err
-		}
-		if changed != int64(len(s.Sending)) {
-			return fmt.Errorf("%w: %d lines were to be sent, %d are queued", store.ErrStale, len(s.Sending), changed)
 		}
 		return c.record(s.Final, merchants)
 	})
+}
+
+// runsOf cuts what is sent into runs of consecutive lines with one attempt number:
+// one statement makes a whole run submitting.
+func runsOf(all []store.Sending) iter.Seq[[]store.Sending] {
+	return func(yield func([]store.Sending) bool) {
+		for start := 0; start < len(all); {
+			end := start + 1
+			for end < len(all) && all[end].Attempt == all[start].Attempt && lineID(all[end].At) == lineID(all[end-1].At)+1 {
+				end++
+			}
+			if !yield(all[start:end]) {
+				return
+			}
+			start = end
+		}
+	}
+}
+
+// send makes a run of lines submitting. What it learns of them is kept until their
+// outcomes come.
+func (c *change) send(run []store.Sending, at time.Time, merchant batch.MerchantID) error {
+	attempt, sent := run[0].Attempt, 0
+	if attempt < 1 {
+		return fmt.Errorf("%w: attempts count from 1", store.ErrStale)
+	}
+	err := each(c, func(row scanner) error {
+		var id int64
+		f := lineFacts{state: batch.Submitting, attempt: attempt}
+		err := row.Scan(&id, &f.phase, &f.gateway, &f.amount, &f.currency)
+		c.flying[id] = f
+		sent++
+		return err
+	}, `UPDATE lines SET state = 'submitting', attempt = ?1, submitted_at = ?2 WHERE id BETWEEN ?3 AND ?4 AND state = 'queued' AND attempt <= ?1
+		RETURNING id, phase, gateway, coalesce(amount, 0), coalesce(currency, '')`, attempt, micros(at), lineID(run[0].At), lineID(run[len(run)-1].At))
+	if err != nil {
+		return err
+	}
+	if sent != len(run) {
+		return fmt.Errorf("%w: %d lines were to be sent, %d are queued and have had no later attempt", store.ErrStale, len(run), sent)
+	}
+	for i := range run {
+		s := &run[i]
+		c.moveLine(s.At, c.flying[lineID(s.At)], batch.Queued, batch.Submitting, "", attempt, "")
+		if s.Opening != nil {
+			if err := c.openWallet(*s.Opening, s.At); err != nil {
+				return err
+			}
+		}
+		if s.Locks != nil {
+			if err := c.lockWallet(merchant, *s.Locks, s.At); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // startFiles makes the accepted files of the lines running, and refuses lines of
@@ -167,26 +216,6 @@ func (c *change) startFiles(lines []batch.LineAddress, final []store.LineOutcome
 		}
 	}
 	return merchants, nil
-}
-
-// submit notes that a line is sent, and what that does to its wallet.
-func (c *change) submit(s store.Sending, f lineFacts, merchant batch.MerchantID) error {
-	if f.state != batch.Queued {
-		return fmt.Errorf("%w: line %d of file %d is %s", store.ErrStale, s.At.No, s.At.File, f.state)
-	}
-	if s.Attempt < 1 || s.Attempt < f.attempt {
-		return fmt.Errorf("%w: line %d of file %d has had attempt %d, this would be %d", store.ErrStale, s.At.No, s.At.File, f.attempt, s.Attempt)
-	}
-	c.moveLine(s.At, f, batch.Queued, batch.Submitting, "", s.Attempt, "")
-	if s.Opening != nil {
-		if err := c.openWallet(*s.Opening, s.At); err != nil {
-			return err
-		}
-	}
-	if s.Locks != nil {
-		return c.lockWallet(merchant, *s.Locks, s.At)
-	}
-	return nil
 }
 
 // Record writes outcomes.

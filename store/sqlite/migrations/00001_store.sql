@@ -84,7 +84,10 @@ CREATE TABLE lines (
     file_id      INTEGER GENERATED ALWAYS AS (id >> 24) VIRTUAL,
     line_no      INTEGER GENERATED ALWAYS AS (id & 16777215) VIRTUAL,
     phase        INTEGER NOT NULL,
-    state        TEXT    NOT NULL CHECK (state IN ('queued', 'submitting', 'pending', 'in_doubt', 'approved', 'declined', 'refused')),
+    -- These checks run for every line twice a night. A chain of = ends at its first
+    -- hit; IN would look into a list that SQLite builds anew for each row.
+    state        TEXT    NOT NULL CHECK (state = 'submitting' OR state = 'approved' OR state = 'queued' OR state = 'declined'
+                                         OR state = 'refused' OR state = 'in_doubt' OR state = 'pending'),
     attempt      INTEGER NOT NULL DEFAULT 0,
     gateway      TEXT    NOT NULL,
     amount       INTEGER,
@@ -98,11 +101,11 @@ CREATE TABLE lines (
     stored       BLOB    NOT NULL, -- batch.AppendLine
     sealed       BLOB,             -- the card number, encrypted, while the line is open
     answer       BLOB,             -- store.AppendAnswer
-    CHECK (state NOT IN ('approved', 'declined', 'refused') OR (completed_at IS NOT NULL AND sealed IS NULL))
+    CHECK ((completed_at IS NOT NULL AND sealed IS NULL) OR state = 'submitting' OR state = 'queued' OR state = 'in_doubt' OR state = 'pending')
 );
 
 -- +goose StatementBegin
-CREATE TRIGGER lines_transition BEFORE UPDATE OF state ON lines
+CREATE TRIGGER lines_transition AFTER UPDATE OF state ON lines
 WHEN NOT CASE OLD.state
     WHEN 'submitting' THEN NEW.state <> 'submitting'
     WHEN 'queued'     THEN NEW.state IN ('submitting', 'approved', 'declined', 'refused')
