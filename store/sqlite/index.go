@@ -12,7 +12,8 @@ import (
 
 var errNoMerchant = errors.New("the file's merchant is not known; Checked comes first")
 
-// Index makes the staged lines known by reference and by likeness, then yields namesakes.
+// Index makes the staged lines known by reference, then yields namesakes. By likeness
+// a file becomes known only when another one asks for it, see Alike.
 func (n *session) Index(ctx context.Context, file batch.FileID) iter.Seq2[store.Namesake, error] {
 	return stream("index", func(yield func(store.Namesake) error) error {
 		var merchant batch.MerchantID
@@ -24,10 +25,7 @@ func (n *session) Index(ctx context.Context, file batch.FileID) iter.Seq2[store.
 			if merchant = f.Header.Merchant; merchant == "" {
 				return errNoMerchant
 			}
-			if err := c.index(byReference, "ref_hash", f); err != nil {
-				return err
-			}
-			return c.index(byLikeness, "like_hash", f)
+			return c.index(byReference, "ref_hash", "state = 'queued'", f)
 		})
 		if err != nil {
 			return err
@@ -36,13 +34,13 @@ func (n *session) Index(ctx context.Context, file batch.FileID) iter.Seq2[store.
 	})
 }
 
-// index adds the queued lines of a file. They are sorted first, on disk if need
-// be: the index then grows from left to right instead of page by random page.
-func (c *change) index(kind int, column string, f batch.File) error {
+// index adds lines of a file. They are sorted first, on disk if need be: the index
+// then grows from left to right instead of page by random page.
+func (c *change) index(kind int, column, wanted string, f batch.File) error {
 	first, last := span(f.ID)
 	_, err := c.exec(`INSERT OR IGNORE INTO line_index (kind, hash, line)
 		SELECT ?1, `+mixed(column, "?2")+` AS hash, id FROM lines
-		WHERE id BETWEEN ?3 AND ?4 AND state = 'queued' AND `+column+` IS NOT NULL ORDER BY hash, id`,
+		WHERE id BETWEEN ?3 AND ?4 AND `+wanted+` ORDER BY hash, id`,
 		kind, merchantHash(f.Header.Merchant), first, last)
 	return err
 }
@@ -108,15 +106,55 @@ var alikeQuery = `
 			WHERE id BETWEEN ?3 AND ?4 AND state = 'queued' AND like_hash IS NOT NULL ORDER BY hash LIMIT -1) s
 	) WHERE example IS NOT NULL`
 
-// Alike counts the staged payment lines that resemble a line of another file.
+// Alike counts the staged payment lines that resemble a line of another file. Most
+// nights there is no other file to compare with, and nothing to do.
 func (n *session) Alike(ctx context.Context, file batch.FileID, since time.Time) (lines int, example batch.FileID, err error) {
 	f, err := n.File(ctx, file)
 	if err == nil && f.Header.Merchant == "" {
 		err = errNoMerchant
 	}
-	if err == nil {
-		first, last := span(file)
-		err = n.read(ctx).row(alikeQuery, file, merchantHash(f.Header.Merchant), first, last, string(f.Header.Merchant), since.UnixMicro()).Scan(&lines, &example)
+	if err != nil {
+		return 0, 0, fault("look for alike lines", err)
 	}
+	others, err := n.comparable(ctx, f, since)
+	if err != nil || len(others) == 0 {
+		return 0, 0, fault("look for alike lines", err)
+	}
+	for _, other := range others {
+		if err := n.indexLikeness(ctx, other); err != nil {
+			return 0, 0, err
+		}
+	}
+	first, last := span(file)
+	err = n.read(ctx).row(alikeQuery, file, merchantHash(f.Header.Merchant), first, last, string(f.Header.Merchant), since.UnixMicro()).Scan(&lines, &example)
 	return lines, example, fault("look for alike lines", err)
+}
+
+// comparable lists the merchant's other files with payment lines that are recent or still running.
+func (n *session) comparable(ctx context.Context, f batch.File, since time.Time) (ids []batch.FileID, err error) {
+	err = each(n.read(ctx), func(row scanner) error {
+		var id batch.FileID
+		err := row.Scan(&id)
+		ids = append(ids, id)
+		return err
+	}, `SELECT id FROM files WHERE merchant = ? AND id <> ? AND state NOT IN ('rejected', 'recalled') AND (received_at >= ? OR state IN ('accepted', 'running'))
+		AND EXISTS (SELECT 1 FROM counts WHERE counts.file_id = files.id AND phase = ?)`,
+		string(f.Header.Merchant), f.ID, since.UnixMicro(), int(batch.PhasePayment))
+	return ids, err
+}
+
+// indexLikeness makes a file known by likeness, once.
+func (n *session) indexLikeness(ctx context.Context, file batch.FileID) error {
+	return n.write(ctx, "index likeness", file, func(c *change) error {
+		c.silent = true
+		f, err := fileOf(c, file)
+		if err != nil {
+			return err
+		}
+		fresh, err := c.exec(`UPDATE files SET likeness = 1 WHERE id = ? AND likeness = 0`, file)
+		if err != nil || fresh == 0 {
+			return err
+		}
+		return c.index(byLikeness, "like_hash", "like_hash IS NOT NULL", f)
+	})
 }

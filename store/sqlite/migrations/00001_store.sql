@@ -42,6 +42,7 @@ CREATE TABLE files (
     claim        TEXT    NOT NULL DEFAULT '',
     requests     TEXT    NOT NULL DEFAULT '0', -- sum over the staged lines, hex: what the verdict binds
     settled_at   INTEGER,                      -- delivered, rejected or recalled
+    likeness     INTEGER NOT NULL DEFAULT 0,   -- 1: its lines are in line_index by likeness
     forgotten    INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX files_name   ON files (source, name);
