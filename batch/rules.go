@@ -141,6 +141,9 @@ func judgeWallet(l *Line, f Facts) Ruling {
 	if !known {
 		return refuse(CodeWalletUnknown, "")
 	}
+	if f.Wallet.Gateway != f.Contract.Gateway {
+		return refuse(CodeBadContract, "the wallet's card is kept at another gateway")
+	}
 	card, hasCard := f.Wallet.Card(cardIndex(l))
 	if l.CardIndex != "" && !hasCard {
 		return refuse(CodeCardIndex, "")
@@ -179,6 +182,9 @@ func judgeCardData(l *Line, f Facts) Ruling {
 		}
 		if f.Original.WalletID == "" {
 			return refuse(CodeBadTransaction, "that transaction's card was not kept")
+		}
+		if f.Original.Gateway != f.Contract.Gateway {
+			return refuse(CodeBadContract, "that transaction's card is kept at another gateway")
 		}
 	}
 	if l.CardExpiry != "" && Expired(l.CardExpiry, f.Now.In(f.Contract.Zone)) {

@@ -7,13 +7,14 @@ import (
 
 	"cardbatch/batch"
 	"cardbatch/gateway"
+	"cardbatch/money"
 	"cardbatch/store"
 	"cardbatch/vault"
 )
 
 // prepared is a line with everything that its call and its outcome need.
 type prepared struct {
-	rec         batch.LineRecord
+	rec         *batch.LineRecord
 	merchant    batch.MerchantID
 	contract    *batch.Contract
 	attempt     int
@@ -70,7 +71,7 @@ func (r *Run) load(ctx context.Context, lines []batch.LineRecord, connector gate
 		if err != nil {
 			return nil, err
 		}
-		p := &prepared{rec: lines[i], merchant: merchant, expect: lines[i].State, attempt: max(lines[i].Attempt, 1), vault: r.Vault}
+		p := &prepared{rec: &lines[i], merchant: merchant, expect: lines[i].State, attempt: max(lines[i].Attempt, 1), vault: r.Vault}
 		all = append(all, p)
 		byMerchant[merchant] = append(byMerchant[merchant], p)
 	}
@@ -208,7 +209,10 @@ func (p *prepared) local(connector gateway.Connector) bool {
 func (p *prepared) build(connector gateway.Connector) error {
 	l := &p.rec.Line
 	key := batch.NewKey(p.merchant, l.Ref, p.attempt)
-	amount, _ := l.Amount()
+	amount, hasAmount := l.Amount()
+	if !hasAmount {
+		amount.Currency = p.currency()
+	}
 	p.request = gateway.Request{
 		Key: key, Command: l.Command, Contract: p.contract.ID,
 		OrderRef: l.OrderRef, SoftDescriptor: l.SoftDescriptor, Amount: amount, Action: l.PaymentAction(),
@@ -227,6 +231,16 @@ func (p *prepared) build(connector gateway.Connector) error {
 		p.wallet = p.opening()
 	}
 	return nil
+}
+
+// currency is that of a line without an amount: a verification asks in a currency
+// all the same, its own or else the contract's first.
+func (p *prepared) currency() money.Currency {
+	l := &p.rec.Line
+	if l.Command != batch.Verify || l.Currency != "" || len(p.contract.Currencies) == 0 {
+		return l.Currency
+	}
+	return p.contract.Currencies[0]
 }
 
 // credential derives the four facts of a stored-credential payment (rules, section 3).

@@ -12,5 +12,5 @@ import (
 )
 
 func main() {
-	code := Main(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr); profStop(); os.Exit(code)
+	os.Exit(Main(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

@@ -18,6 +18,7 @@ import (
 
 	"cardbatch/batch"
 	"cardbatch/gateway"
+	"cardbatch/gateway/internal/http1"
 )
 
 // Kind is this connector's kind in the configuration.
@@ -66,12 +67,12 @@ type Config struct {
 
 // Client is a connector to one account.
 type Client struct {
-	config    Config
-	endpoint  *url.URL
-	base      string // path of the merchant's resources
-	clock     func() time.Time
-	transport *http.Transport
-	profile   gateway.Profile
+	config   Config
+	endpoint *url.URL
+	base     string // path of the merchant's resources
+	clock    func() time.Time
+	wire     *http1.Client
+	profile  gateway.Profile
 
 	auth struct {
 		sync.Mutex
@@ -117,14 +118,17 @@ func New(config Config, clock func() time.Time) (*Client, error) {
 	config.Timeout = or(config.Timeout, DefaultTimeout)
 	config.MaxConns = or(config.MaxConns, DefaultMaxConns)
 
-	tlsConfig := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: config.RootCAs, ServerName: endpoint.Hostname(), NextProtos: []string{"http/1.1"}}
+	var tlsConfig *tls.Config
+	if endpoint.Scheme == "https" {
+		tlsConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: config.RootCAs, ServerName: endpoint.Hostname(), NextProtos: []string{"http/1.1"}}
+	}
 	return &Client{
-		config:    config,
-		endpoint:  endpoint,
-		base:      fmt.Sprintf("/api/rest/version/%d/merchant/%s/", config.Version, config.MerchantID),
-		clock:     clock,
-		transport: newTransport(config.MaxConns, tlsConfig, min(config.Timeout, 10*time.Second)),
-		profile:   newProfile(config, environment),
+		config:   config,
+		endpoint: endpoint,
+		base:     fmt.Sprintf("/api/rest/version/%d/merchant/%s/", config.Version, config.MerchantID),
+		clock:    clock,
+		wire:     http1.New(http1.Options{Host: endpoint.Host, TLS: tlsConfig, MaxConns: config.MaxConns, DialTimeout: min(config.Timeout, 10*time.Second)}),
+		profile:  newProfile(config, environment),
 	}, nil
 }
 
@@ -187,8 +191,7 @@ func (c *Client) Profile() gateway.Profile { return c.profile }
 
 // Close drops idle connections.
 func (c *Client) Close() error {
-	c.transport.CloseIdleConnections()
-	return nil
+	return c.wire.Close()
 }
 
 // Do implements gateway.Connector.
@@ -204,10 +207,10 @@ func (c *Client) Do(ctx context.Context, req gateway.Request) (gateway.Answer, e
 		return refusal, nil
 	}
 	op := operation(&req)
-	body := newPayload()
-	defer body.release()
-	*body.buf = appendTransaction(*body.buf, op, &req)
-	r, err := c.call(ctx, http.MethodPut, c.transactionPath(&req), body)
+	body := newBuffer()
+	defer recycle(body)
+	*body = appendTransaction(*body, op, &req)
+	r, err := c.call(ctx, http.MethodPut, c.transactionPath(&req), *body)
 	if err != nil {
 		return gateway.Answer{}, err
 	}
@@ -244,10 +247,10 @@ func (c *Client) tokenize(ctx context.Context, req *gateway.Request) (gateway.An
 	if c.config.Tokens == TokensSupplied {
 		method, path = http.MethodPut, path+"/"+string(req.Key)
 	}
-	body := newPayload()
-	defer body.release()
-	*body.buf = appendToken(*body.buf, &req.Card)
-	r, err := c.call(ctx, method, path, body)
+	body := newBuffer()
+	defer recycle(body)
+	*body = appendToken(*body, &req.Card)
+	r, err := c.call(ctx, method, path, *body)
 	if err != nil {
 		return gateway.Answer{}, err
 	}
@@ -320,7 +323,7 @@ func (c *Client) transactionPath(req *gateway.Request) string {
 }
 
 // call makes an authenticated exchange; its error is an *gateway.Error.
-func (c *Client) call(ctx context.Context, method, path string, body *payload) (reply, error) {
+func (c *Client) call(ctx context.Context, method, path string, body []byte) (reply, error) {
 	authorization, err := c.authorization()
 	if err != nil {
 		return reply{}, notSent(fmt.Errorf("mastercard: get the password: %w", err))

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"crypto/x509"
-	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -54,41 +53,6 @@ func listen(t *testing.T, serve ...func(net.Conn)) (endpoint string) {
 		}
 	}()
 	return "http://" + l.Addr().String()
-}
-
-func TestSealedConnectionTakesNoMoreBytes(t *testing.T) {
-	near, far := net.Pipe()
-	defer near.Close()
-	defer far.Close()
-	go io.Copy(io.Discard, far)
-	c := &countedConn{Conn: near}
-	if n, err := c.Write([]byte("abc")); n != 3 || err != nil {
-		t.Fatal(n, err)
-	}
-	if got := c.seal(); got != 3 {
-		t.Errorf("offered %d bytes, want 3", got)
-	}
-	if n, err := c.Write([]byte("d")); n != 0 || !errors.Is(err, net.ErrClosed) {
-		t.Errorf("a sealed connection took %d bytes, %v", n, err)
-	}
-}
-
-func TestReleasedPayloadIsZeroAndUnreadable(t *testing.T) {
-	p := newPayload()
-	*p.buf = append(*p.buf, "5123450000000008"...)
-	memory := (*p.buf)[:16]
-	r := p.reader()
-	if _, err := io.ReadFull(r, make([]byte, 4)); err != nil {
-		t.Fatal(err)
-	}
-	p.release()
-	p.release()
-	if n, err := r.Read(make([]byte, 16)); n != 0 || err == nil {
-		t.Errorf("read %d bytes of a released payload, %v", n, err)
-	}
-	if strings.Trim(string(memory), "\x00") != "" {
-		t.Error("the card number is still in memory")
-	}
 }
 
 func TestWhatBrokenPeersProve(t *testing.T) {
