@@ -103,8 +103,7 @@ type Gateway struct {
 
 // Circuit opens when answers stay away (promise P10).
 type Circuit struct {
-	Consecutive int           `yaml:"consecutive" default:"5" min:"1" max:"1000" unit:"requests" doc:"So many requests in a row without an answer open it; the rest of the file is not sent."`
-	Cooldown    time.Duration `yaml:"cooldown" default:"5m" min:"1s" max:"24h" doc:"How long it stays open before one request may try."`
+	Consecutive int `yaml:"consecutive" default:"5" min:"1" max:"1000" unit:"requests" doc:"So many requests in a row without an answer open it; the rest of the file is not sent."`
 }
 
 // EmbeddedEndpoint is the endpoint of the simulator inside the program.
@@ -192,7 +191,7 @@ type Run struct {
 
 // Retention says how long things are kept.
 type Retention struct {
-	ArchiveDays int `yaml:"archive_days" default:"7" min:"1" max:"90" unit:"days" doc:"Encrypted originals, after their answer was delivered."`
+	ArchiveDays int `yaml:"archive_days" default:"7" min:"1" max:"90" unit:"days" doc:"Encrypted originals, counted from their reception; never before their answers are delivered."`
 	LinesDays   int `yaml:"lines_days" default:"400" min:"400" max:"4000" unit:"days" doc:"Lines and answers. References must stay unique for 400 days, so never less."`
 }
 

@@ -71,7 +71,7 @@ func TestDefaultsApplyAndPathsStartAtTheFile(t *testing.T) {
 		{"outbox", c.OutboxDir(), "/etc/cardbatch/state/outbox"},
 		{"key set", c.Vault.KeySet.Path(), "/etc/cardbatch/keys/vault.json"},
 		{"inbound", c.Sources[0].Inbound.Folder, Path("/etc/cardbatch/in")},
-		{"chunk", c.Run.Chunk, 500},
+		{"chunk", c.Run.Chunk, 250},
 		{"lookalike of a list entry", c.Merchants[0].Lookalike, Lookalike{Lines: 10, Percent: 25, Days: 5}},
 		{"timeout", c.Gateways[0].Timeout, time.Minute},
 		{"merchant source", c.Contracts[0].MerchantSource, true},

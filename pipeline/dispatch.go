@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,7 +49,8 @@ type dispatcher struct {
 	landed   *sync.Cond      // signals that lines were recorded
 	failed   error           // the store refused outcomes; take nothing more
 
-	notSent atomic.Int32 // calls in a row that never reached the gateway
+	notSent   atomic.Int32          // calls in a row that never reached the gateway
+	unreached atomic.Pointer[error] // why the latest of them did not
 }
 
 // done is a line whose call has ended.
@@ -81,6 +83,10 @@ func (d *dispatcher) run(ctx context.Context) error {
 	workers.Wait()
 	close(d.outcomes)
 	recorder.Wait()
+	if cause := d.unreached.Load(); cause != nil && !d.owner.gatewayStopped(d.gateway) {
+		// One word about the gateway is enough, however many lines it is about.
+		err = errors.Join(err, d.owner.trouble("gateway "+string(d.gateway), fmt.Errorf("%w: %w", errGatewayDown, *cause)))
+	}
 	return errors.Join(err, d.failure())
 }
 
@@ -224,8 +230,9 @@ func (d *dispatcher) call(ctx context.Context, p *prepared) store.LineOutcome {
 				return p.givenBack()
 			}
 		case gateway.IsNotSent(err):
+			d.unreached.Store(&err)
 			if d.notSent.Add(1) >= notSentInRow {
-				d.owner.stopGateway(d.gateway, errors.Join(errGatewayDown, err))
+				d.owner.stopGateway(d.gateway, fmt.Errorf("%w: %w", errGatewayDown, err))
 			}
 			return p.givenBack()
 		default:

@@ -28,7 +28,7 @@ func resolve(ctx context.Context, r *Run) error {
 		if r.stopping() {
 			return nil
 		}
-		found, err := r.lookUpAll(ctx)
+		found, err := r.lookUpAll(ctx, rounds < resolveRounds)
 		if err != nil {
 			return err
 		}
@@ -55,6 +55,7 @@ func resolve(ctx context.Context, r *Run) error {
 
 // resolution is what one round of lookups found.
 type resolution struct {
+	again    bool // lines that it gives back are sent again in this run
 	mu       sync.Mutex
 	ended    int           // lines with a final outcome now
 	requeued int           // lines that may be sent again under the same key
@@ -63,8 +64,8 @@ type resolution struct {
 }
 
 // lookUpAll asks for every line that is in doubt or pending, a chunk at a time.
-func (r *Run) lookUpAll(ctx context.Context) (*resolution, error) {
-	total := &resolution{}
+func (r *Run) lookUpAll(ctx context.Context, again bool) (*resolution, error) {
+	total := &resolution{again: again}
 	q := store.LineQuery{States: []batch.LineState{batch.InDoubt, batch.Pending}, Limit: r.Chunk}
 	for {
 		var lines []batch.LineRecord
@@ -147,7 +148,10 @@ func (r *Run) lookUp(ctx context.Context, connector gateway.Connector, p *prepar
 	op := connector.Profile().Commands[p.rec.Line.Command]
 	asked := now.Sub(p.rec.SubmittedAt)
 	if !op.Lookup {
-		if p.rec.State == batch.InDoubt && (op.ReplayWindow == gateway.ReplayAlways || asked < op.ReplayWindow) {
+		// Nothing proves that the gateway does not know it: it is given back only to be
+		// sent again at once, because an answer would call a queued line not sent.
+		replays := op.ReplayWindow == gateway.ReplayAlways || asked < op.ReplayWindow
+		if p.rec.State == batch.InDoubt && replays && total.again && !r.gatewayStopped(p.rec.Gateway) {
 			total.requeue(p)
 		}
 		return

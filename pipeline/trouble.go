@@ -43,7 +43,7 @@ func kindOf(err error) ProblemKind {
 		// A pinned key that does not match is a remote that could not be reached
 		// safely: the operator looks at the remote before at the configuration.
 		return Unreachable
-	case errors.Is(err, sftpio.ErrUnreachable), errors.Is(err, errGatewayDown):
+	case errors.Is(err, sftpio.ErrUnreachable), errors.Is(err, errGatewayDown), errors.Is(err, gateway.ErrCircuitOpen):
 		return Unreachable
 	case errors.Is(err, gateway.ErrCredentials), errors.Is(err, sftpio.ErrKeyPermissions):
 		return Configuration
@@ -51,5 +51,5 @@ func kindOf(err error) ProblemKind {
 	return Failure
 }
 
-// errGatewayDown: calls to a gateway failed in a row before anything was sent.
-var errGatewayDown = errors.New("the gateway could not be reached; its lines stay queued")
+// errGatewayDown: calls to a gateway failed before anything was sent.
+var errGatewayDown = errors.New("the gateway could not be reached; lines stay queued")

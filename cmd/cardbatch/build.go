@@ -157,6 +157,10 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// circuitCooldown outlasts any run: a run gives a gateway up when its circuit opens,
+// and the next run begins with a closed one.
+const circuitCooldown = 24 * time.Hour
+
 // gateways builds a connector per configured gateway, with its limits around it.
 func (in *installation) gateways() (map[batch.GatewayName]pipeline.Gateway, error) {
 	all := map[batch.GatewayName]pipeline.Gateway{}
@@ -166,7 +170,7 @@ func (in *installation) gateways() (map[batch.GatewayName]pipeline.Gateway, erro
 			return nil, err
 		}
 		connector = gateway.Limit(connector, float64(g.Rate), g.Concurrency)
-		connector = gateway.WithCircuit(connector, g.Circuit.Consecutive, g.Circuit.Cooldown, in.clock)
+		connector = gateway.WithCircuit(connector, g.Circuit.Consecutive, circuitCooldown, in.clock)
 		all[batch.GatewayName(g.Name)] = pipeline.Gateway{Connector: connector, Concurrency: g.Concurrency}
 	}
 	return all, nil
@@ -176,6 +180,9 @@ func (in *installation) gateways() (map[batch.GatewayName]pipeline.Gateway, erro
 // lives in the world of this installation (promise P9).
 func (in *installation) connector(g config.Gateway) (gateway.Connector, error) {
 	c, err := in.dial(g)
+	if errors.Is(err, config.ErrNoSecret) {
+		return nil, fmt.Errorf("gateway %s: %w", g.Name, err)
+	}
 	if err != nil {
 		return nil, &codeError{exitConfig, fmt.Errorf("gateway %s: %w", g.Name, err), "Correct the gateway in the configuration."}
 	}
@@ -186,6 +193,12 @@ func (in *installation) connector(g config.Gateway) (gateway.Connector, error) {
 }
 
 func (in *installation) dial(g config.Gateway) (gateway.Connector, error) {
+	if !g.Password.IsZero() {
+		// A secret that is missing must be known before the first line is submitted.
+		if _, err := g.Password.Resolve(context.Background()); err != nil {
+			return nil, fmt.Errorf("password: %w", err)
+		}
+	}
 	c := mastercard.Config{
 		Endpoint: g.Endpoint, Version: g.Version, MerchantID: g.MerchantID, Password: revealer(g.Password),
 		Timeout: g.Timeout, MaxConns: g.Concurrency, Tokens: mastercard.Tokens(g.Tokens),

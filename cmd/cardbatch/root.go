@@ -208,7 +208,7 @@ func (a *app) logger(cfg *config.Config) *slog.Logger {
 	if format == "json" {
 		return slog.New(slog.NewJSONHandler(a.stderr, &slog.HandlerOptions{Level: level}))
 	}
-	return slog.New(tint.NewHandler(a.stderr, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !a.onTerminal() || a.variable("NO_COLOR", "") != ""}))
+	return slog.New(tint.NewTextHandler(a.stderr, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !a.onTerminal() || a.variable("NO_COLOR", "") != ""}))
 }
 
 // onTerminal reports whether a person watches stderr.
