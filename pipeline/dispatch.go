@@ -33,7 +33,8 @@ const (
 //
 // A line reaches a worker only after the transaction that made it submitting is
 // durable. Two lines of one lane are never in flight together: the second waits
-// until the outcome of the first is durable.
+// until the outcome of the first is durable. Lines of a lane keep their order: while
+// one has no outcome (in doubt, pending, given back), those after it stay queued.
 type dispatcher struct {
 	owner     *Run
 	gateway   batch.GatewayName
@@ -45,6 +46,7 @@ type dispatcher struct {
 
 	mu       sync.Mutex
 	lanes    map[string]bool // of lines in flight
+	held     map[string]bool // of lines that wait without an outcome
 	inFlight int             // lines submitted and not recorded
 	landed   *sync.Cond      // signals that lines were recorded
 	failed   error           // the store refused outcomes; take nothing more
@@ -63,7 +65,7 @@ func newDispatcher(r *Run, name batch.GatewayName, phase batch.Phase) *dispatche
 	d := &dispatcher{
 		owner: r, gateway: name, phase: phase, connector: r.Gateways[name].Connector,
 		jobs: make(chan *prepared, r.Chunk), outcomes: make(chan done, r.Chunk),
-		lanes: map[string]bool{},
+		lanes: map[string]bool{}, held: map[string]bool{},
 	}
 	d.landed = sync.NewCond(&d.mu)
 	return d
@@ -72,6 +74,9 @@ func newDispatcher(r *Run, name batch.GatewayName, phase batch.Phase) *dispatche
 // run submits until nothing is queued, the run is asked to stop, or the gateway
 // is given up. When it returns nothing is in flight.
 func (d *dispatcher) run(ctx context.Context) error {
+	if err := d.hold(ctx); err != nil {
+		return err
+	}
 	var workers, recorder sync.WaitGroup
 	for range max(d.owner.Gateways[d.gateway].Concurrency, 1) {
 		workers.Go(func() { d.work(ctx) })
@@ -100,6 +105,20 @@ func (d *dispatcher) stopping(ctx context.Context) bool {
 	return ctx.Err() != nil || d.owner.stopping() || d.owner.gatewayStopped(d.gateway) || d.failure() != nil
 }
 
+// hold finds the lanes whose lines wait since an earlier submission.
+func (d *dispatcher) hold(ctx context.Context) error {
+	open := store.LineQuery{States: []batch.LineState{batch.Submitting, batch.InDoubt, batch.Pending}}
+	for rec, err := range d.owner.Store.Lines(ctx, open) {
+		if err != nil {
+			return err
+		}
+		if lane := rec.Line.Lane(); lane != "" && rec.Line.Command.Phase() == d.phase {
+			d.held[lane] = true
+		}
+	}
+	return nil
+}
+
 // feed takes queued lines in chunks and hands them to the workers.
 func (d *dispatcher) feed(ctx context.Context) error {
 	q := store.QueueQuery{Phase: d.phase, Gateway: d.gateway, Limit: d.owner.Chunk}
@@ -108,37 +127,42 @@ func (d *dispatcher) feed(ctx context.Context) error {
 		if err != nil || len(lines) == 0 {
 			return err
 		}
+		q.After = lines[len(lines)-1].Address
 		for len(lines) > 0 && !d.stopping(ctx) {
-			n := d.reserve(lines)
-			if n == 0 {
+			chunk, rest := d.reserve(lines)
+			if len(rest) == len(lines) {
 				d.drain()
 				continue
 			}
-			if err := d.submit(ctx, lines[:n]); err != nil {
+			if err := d.submit(ctx, chunk); err != nil {
 				return err
 			}
-			q.After = lines[n-1].Address
-			lines = lines[n:]
+			lines = rest
 		}
 	}
 	return nil
 }
 
-// reserve takes the lanes of as many lines as may go beside what is in flight.
-func (d *dispatcher) reserve(lines []batch.LineRecord) int {
+// reserve takes the lanes of as many lines as may go beside what is in flight. It
+// returns those lines and what is left after them; lines that wait are in neither.
+func (d *dispatcher) reserve(lines []batch.LineRecord) (chunk, rest []batch.LineRecord) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	chunk = make([]batch.LineRecord, 0, len(lines))
 	for i := range lines {
 		lane := lines[i].Line.Lane()
-		if lane == "" {
+		if d.held[lane] {
 			continue
 		}
 		if d.lanes[lane] {
-			return i
+			return chunk, lines[i:]
 		}
-		d.lanes[lane] = true
+		if lane != "" {
+			d.lanes[lane] = true
+		}
+		chunk = append(chunk, lines[i])
 	}
-	return len(lines)
+	return chunk, nil
 }
 
 // drain waits until nothing is in flight.
@@ -159,7 +183,7 @@ func (d *dispatcher) submit(ctx context.Context, lines []batch.LineRecord) error
 		return err
 	}
 	if len(sending)+len(final) == 0 {
-		d.launch(lines, nil)
+		d.launch(lines, nil, nil)
 		return nil
 	}
 	s := store.Submission{At: now, Final: final}
@@ -172,26 +196,41 @@ func (d *dispatcher) submit(ctx context.Context, lines []batch.LineRecord) error
 	d.owner.reached("submitting")
 	for _, f := range final {
 		d.owner.Progress.outcome(f.To)
+		d.owner.ended(f.To)
 	}
-	d.launch(lines, sending)
+	d.launch(lines, sending, final)
 	for _, p := range sending {
 		d.jobs <- p
 	}
 	return nil
 }
 
-// launch counts what is about to fly, and frees the lanes of lines that do not.
-func (d *dispatcher) launch(lines []batch.LineRecord, sending []*prepared) {
+// launch counts what is about to fly. It frees the lanes of lines that a rule ended,
+// and holds those of lines that a rule makes wait.
+func (d *dispatcher) launch(lines []batch.LineRecord, sending []*prepared, final []store.LineOutcome) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.inFlight += len(sending)
-	for i := range lines {
-		delete(d.lanes, lines[i].Line.Lane())
-	}
+	going := make(map[batch.LineAddress]bool, len(lines)) // true: flies, false: ended
 	for _, p := range sending {
-		if lane := p.rec.Line.Lane(); lane != "" {
-			d.lanes[lane] = true
+		going[p.rec.Address] = true
+	}
+	for _, f := range final {
+		going[f.At] = false
+	}
+	for i := range lines {
+		flies, goes := going[lines[i].Address]
+		if !flies {
+			d.leave(lines[i].Line.Lane(), !goes)
 		}
+	}
+}
+
+// leave frees a lane, or holds it for a line that waits. The caller has the lock.
+func (d *dispatcher) leave(lane string, waits bool) {
+	delete(d.lanes, lane)
+	if waits && lane != "" {
+		d.held[lane] = true
 	}
 }
 
@@ -296,7 +335,7 @@ func (d *dispatcher) land(group []done, err error) {
 		d.failed = err
 	}
 	for _, g := range group {
-		delete(d.lanes, g.rec.Line.Lane())
+		d.leave(g.rec.Line.Lane(), !g.To.Final())
 		if err == nil {
 			d.owner.landed(g.LineOutcome)
 		}
@@ -308,6 +347,7 @@ func (d *dispatcher) land(group []done, err error) {
 // landed counts a recorded outcome.
 func (r *Run) landed(o store.LineOutcome) {
 	r.Progress.outcome(o.To)
+	r.ended(o.To)
 	if o.To != batch.Queued {
 		r.count(func(s *Summary) { s.Sent++ })
 	}

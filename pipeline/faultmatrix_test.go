@@ -19,18 +19,25 @@ var update = flag.Bool("update", false, "write docs/fault-matrix.md anew")
 
 const matrixPage = "../docs/fault-matrix.md"
 
-// matrixCommands are the columns of the matrix. %[1]s is the line's reference,
-// %[2]s the transaction that it follows up.
-var matrixCommands = []struct {
+// matrixCommand is a column of the matrix. $REF in its fields is the line's
+// reference, $ORIGINAL the transaction that it follows up.
+type matrixCommand struct {
 	command batch.Command
 	fields  string
-}{
-	{batch.CreateWallet, "contract=1 wallet_id=%[1]s card_number=4508750015741019 card_expiry=0139"},
+}
+
+// ref is the reference of the command's line.
+func (x matrixCommand) ref(way string) batch.LineRef {
+	return batch.LineRef(way + "-" + string(x.command))
+}
+
+var matrixCommands = []matrixCommand{
+	{batch.CreateWallet, "contract=1 wallet_id=$REF card_number=4508750015741019 card_expiry=0139"},
 	{batch.DoImmediateWalletPayment, "contract=1 wallet_id=CUST-1 order_ref=O amount=100 currency=EUR"},
 	{batch.DoAuthorization, "contract=1 wallet_id=CUST-1 order_ref=O amount=100 currency=EUR"},
-	{batch.DoCapture, "transaction_id=%[2]s amount=100 currency=EUR"},
-	{batch.DoRefund, "transaction_id=%[2]s amount=100 currency=EUR"},
-	{batch.DoReset, "transaction_id=%[2]s"},
+	{batch.DoCapture, "transaction_id=$ORIGINAL amount=100 currency=EUR"},
+	{batch.DoRefund, "transaction_id=$ORIGINAL amount=100 currency=EUR"},
+	{batch.DoReset, "transaction_id=$ORIGINAL"},
 }
 
 // Ways in which a fault comes.
@@ -121,68 +128,86 @@ func playPhase(t *testing.T, m *matrix, info simulator.PhaseInfo) {
 	sick := w.connect(func(c *mastercard.Config) { settle(c); c.Timeout = patience })
 
 	for _, way := range []string{lasting, once} {
-		for _, x := range matrixCommands {
-			ref := batch.LineRef(way + "-" + string(x.command))
-			t.Run(string(ref), func(t *testing.T) {
-				w.T = t
-				fields := fmt.Sprintf(x.fields, ref, originals[ref])
-				if strings.Contains(fields, "%!") {
-					fields, _, _ = strings.Cut(fields, "%!")
-				}
-				w.put(string(ref)+".csv", sheet{ref: string(ref), columns: anyColumns, lines: []string{row(string(ref), string(x.command), fields)}}.String())
-				w.use(sick)
-				if way == lasting {
-					w.fail(simulator.Fault{Phase: info.Phase, Delay: delays[info.Phase]})
-					w.fail(simulator.Fault{Phase: info.Phase, Operation: "RETRIEVE", Delay: delays[info.Phase]})
-				} else {
-					w.must(w.simulator.Plan(simulator.Fault{Phase: info.Phase, Delay: delays[info.Phase]}))
-				}
-				tokens := w.simulator.Stats().Tokens
-				w.run()
-				first := w.standing(ref)
-				w.atMostOnce(x.command, ref, first, tokens)
-				if want := promised(info.Phase, x.command); way == lasting && first.State != want {
-					t.Fatalf("under the fault it is %s, want %s", first.State, want)
-				}
-				rows, _ := w.result(string(ref) + ".res.csv")
-				if rows[ref].Outcome != first.State.Outcome() {
-					t.Errorf("the RESULT says %s, the line is %s", rows[ref].Outcome, first.State)
-				}
-
-				w.simulator.Lift()
-				if info.Phase == simulator.LateCommit && x.command.MovesMoney() {
-					w.eventually("the late commit", func() bool { return w.charges(ref) > 0 })
-				}
-				w.use(healthy)
-				w.later(time.Hour)
-				w.calm()
-				last := w.standing(ref)
-				w.atMostOnce(x.command, ref, last, tokens)
-				if !last.State.Final() {
-					t.Fatalf("after the fault it is %s", last.State)
-				}
-				if x.command.MovesMoney() && (w.charges(ref) == 1) != (last.State == batch.Approved) {
-					t.Errorf("it is %s and was charged %d times", last.State, w.charges(ref))
-				}
-				supplement := w.read("out/" + string(ref) + ".sup01.csv")
-				if (supplement != "") != !first.State.Final() {
-					t.Errorf("the RESULT said %s, and the SUPPLEMENT is %q", first.State, supplement)
-				}
-				cell := readable(first.State)
-				if !first.State.Final() {
-					rows, _ := w.result(string(ref) + ".sup01.csv")
-					if rows[ref].Outcome != last.State.Outcome() {
-						t.Errorf("the SUPPLEMENT says %s, the line is %s", rows[ref].Outcome, last.State)
+		// The payments of a gateway wait for its wallet lines, so these go alone.
+		for _, commands := range [][]matrixCommand{matrixCommands[:1], matrixCommands[1:]} {
+			name := fmt.Sprintf("%s-%s", way, commands[0].command)
+			file := sheet{ref: name, columns: anyColumns}
+			for _, x := range commands {
+				ref := x.ref(way)
+				fields := strings.NewReplacer("$REF", string(ref), "$ORIGINAL", string(originals[ref])).Replace(x.fields)
+				file.lines = append(file.lines, row(string(ref), string(x.command), fields))
+				if way == once {
+					fault := simulator.Fault{Phase: info.Phase, Delay: delays[info.Phase]}
+					if x.command.MovesMoney() {
+						fault.Key = string(batch.NewKey(acme, ref, 1))
 					}
-					cell += ", then " + readable(last.State)
-				} else if last.State != first.State {
-					t.Errorf("%s became %s", first.State, last.State)
+					w.must(w.simulator.Plan(fault))
 				}
-				m.set(way, info.Phase, x.command, cell)
-			})
+			}
+			if way == lasting {
+				w.fail(simulator.Fault{Phase: info.Phase, Delay: delays[info.Phase]})
+				w.fail(simulator.Fault{Phase: info.Phase, Operation: "RETRIEVE", Delay: delays[info.Phase]})
+			}
+			w.put(name+".csv", file.String())
+			w.use(sick)
+			tokens := w.simulator.Stats().Tokens
+			w.run()
+			first := w.lines(name + ".csv")
+			result, _ := w.result(name + ".res.csv")
+
+			w.simulator.Lift()
+			if info.Phase == simulator.LateCommit {
+				w.eventually("the late commits", func() bool {
+					for _, x := range commands {
+						if x.command.MovesMoney() && w.charges(x.ref(way)) == 0 {
+							return false
+						}
+					}
+					return true
+				})
+			}
+			w.use(healthy)
+			w.later(time.Hour)
+			w.calm()
+			last := w.lines(name + ".csv")
+			supplement := map[batch.LineRef]batch.ResultRow{}
+			if w.read("out/"+name+".sup01.csv") != "" {
+				supplement, _ = w.result(name + ".sup01.csv")
+			}
+			for _, x := range commands {
+				ref := x.ref(way)
+				t.Run(string(ref), func(t *testing.T) {
+					whole := w.T
+					w.T = t
+					defer func() { w.T = whole }()
+					w.atMostOnce(x.command, ref, last[ref], tokens)
+					before, after := first[ref].State, last[ref].State
+					if want := promised(info.Phase, x.command); way == lasting && before != want {
+						t.Fatalf("under the fault it is %s, want %s", before, want)
+					}
+					if !after.Final() || before.Final() && before != after {
+						t.Fatalf("it was %s, and after the fault it is %s", before, after)
+					}
+					if x.command.MovesMoney() && (w.charges(ref) == 1) != (after == batch.Approved) {
+						t.Errorf("it is %s and was charged %d times", after, w.charges(ref))
+					}
+					if got := result[ref].Outcome; got != before.Outcome() {
+						t.Errorf("the RESULT says %s, the line was %s", got, before)
+					}
+					cell := readable(before)
+					if got, supplemented := supplement[ref]; supplemented == before.Final() {
+						t.Errorf("the RESULT said %s; in the SUPPLEMENT: %v", before.Outcome(), supplemented)
+					} else if supplemented {
+						cell += ", then " + readable(after)
+						if got.Outcome != after.Outcome() {
+							t.Errorf("the SUPPLEMENT says %s, the line is %s", got.Outcome, after)
+						}
+					}
+					m.set(way, info.Phase, x.command, cell)
+				})
+			}
 		}
 	}
-	w.T = t
 }
 
 func readable(s batch.LineState) string { return strings.ReplaceAll(string(s.Outcome()), "_", " ") }
@@ -207,11 +232,6 @@ func (w *world) originals() map[batch.LineRef]batch.TransactionID {
 	}
 	w.later(time.Hour)
 	return all
-}
-
-func (w *world) standing(ref batch.LineRef) batch.LineRecord {
-	w.Helper()
-	return w.lines(string(ref) + ".csv")[ref]
 }
 
 func (w *world) atMostOnce(command batch.Command, ref batch.LineRef, rec batch.LineRecord, tokensBefore int64) {

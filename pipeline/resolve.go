@@ -160,6 +160,7 @@ func (r *Run) lookUp(ctx context.Context, connector gateway.Connector, p *prepar
 	switch {
 	case err == nil && answer.State != p.rec.State:
 		total.add(p.outcome(answer, now))
+		r.ended(answer.State)
 		r.count(func(s *Summary) { s.Resolved++ })
 	case err == nil:
 	case errors.Is(err, gateway.ErrUnknownKey) && p.rec.State == batch.InDoubt:

@@ -15,6 +15,9 @@ type Summary struct {
 	Held        int       `json:"files_held"`
 	BadLines    int       `json:"lines_rejected"` // lines refused by their findings in accepted files
 	Sent        int       `json:"lines_sent"`
+	Approved    int       `json:"lines_approved"` // ended in this run, by an answer, a lookup or a rule
+	Declined    int       `json:"lines_declined"`
+	Refused     int       `json:"lines_refused"`
 	Resolved    int       `json:"lines_resolved"` // in doubt or pending before, final now
 	Answers     int       `json:"answers_made"`
 	Delivered   int       `json:"answers_delivered"`
@@ -49,6 +52,20 @@ func (r *Run) Summary() Summary {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.summary
+}
+
+// ended counts a line that became final.
+func (r *Run) ended(s batch.LineState) {
+	r.count(func(sum *Summary) {
+		switch s {
+		case batch.Approved:
+			sum.Approved++
+		case batch.Declined:
+			sum.Declined++
+		case batch.Refused:
+			sum.Refused++
+		}
+	})
 }
 
 func (r *Run) count(add func(*Summary)) {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -31,9 +32,16 @@ import (
 	"cardbatch/vault"
 )
 
-// TestMain drops what net/http writes to the standard logger about second answers.
+// TestMain drops what net/http writes to the standard logger about second answers,
+// and lets more tests run side by side than there are processors: they wait for the
+// disk, not for one another.
 func TestMain(m *testing.M) {
 	log.SetOutput(io.Discard)
+	flag.Parse()
+	parallel := flag.Lookup("test.parallel")
+	if parallel.Value.String() == parallel.DefValue {
+		_ = parallel.Value.Set("8")
+	}
 	os.Exit(m.Run())
 }
 

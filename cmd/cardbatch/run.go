@@ -216,13 +216,14 @@ func (a *app) printSummary(s pipeline.Summary) error {
 func writeSummary(w io.Writer, s pipeline.Summary) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "files\t%d taken\t%d accepted\t%d rejected\t%d held\n", s.Pulled, s.Accepted, s.Rejected, s.Held)
-	fmt.Fprintf(t, "lines\t%d sent\t%d not sent\t%d pending\t%d in doubt\n", s.Sent, s.NotSent, s.Pending, s.InDoubt)
+	fmt.Fprintf(t, "lines\t%d sent\t%d approved\t%d declined\t%d refused\n", s.Sent, s.Approved, s.Declined, s.Refused)
+	fmt.Fprintf(t, "left\t%d not sent\t%d pending\t%d in doubt\t\n", s.NotSent, s.Pending, s.InDoubt)
 	fmt.Fprintf(t, "answers\t%d made\t%d delivered\t%d waiting\t\n", s.Answers, s.Delivered, s.Waiting)
 	if err := t.Flush(); err != nil {
 		return err
 	}
 	if s.Resolved > 0 {
-		fmt.Fprintf(w, "%d lines in doubt or pending were looked up and have an outcome now\n", s.Resolved)
+		fmt.Fprintf(w, "%s in doubt or pending got an outcome by asking the gateway\n", count(s.Resolved, "line"))
 	}
 	for _, m := range s.Missing {
 		fmt.Fprintf(w, "missing: %s\n", m)

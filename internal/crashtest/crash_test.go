@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -57,9 +58,27 @@ type world struct {
 	t         *testing.T
 	dir       string
 	simulator *simulator.Simulator
+	files     map[string]string // received last
 }
 
-func newWorld(t *testing.T) *world {
+// scenario is a night that is disturbed, after one that is not.
+type scenario struct {
+	name   string
+	before map[string]string // files of the night before, by name
+	files  map[string]string
+	// effects is how many lines must have an effect at the gateway, at least: proof
+	// that the scenario is what it should be.
+	effects int
+}
+
+func scenarios() []scenario {
+	return []scenario{
+		{"wallets and payments", nil, firstNight(), 30},
+		{"what follows up on payments", followedUp(), followUps(), 30},
+	}
+}
+
+func newWorld(t *testing.T, night scenario) *world {
 	t.Helper()
 	s, err := simulator.New(simulator.Options{})
 	if err != nil {
@@ -81,10 +100,19 @@ func newWorld(t *testing.T) *world {
 	}
 	w.write("keys/password", simulator.DefaultPassword)
 	w.write("cardbatch.yaml", fmt.Sprintf(config, endpoint, simulator.DefaultMerchantID))
-	for name, content := range files() {
+	if len(night.before) > 0 {
+		w.receive(night.before)
+		w.finish()
+	}
+	w.receive(night.files)
+	return w
+}
+
+func (w *world) receive(files map[string]string) {
+	for name, content := range files {
 		w.write("in/"+name, content)
 	}
-	return w
+	w.files = files
 }
 
 func (w *world) write(name, content string) {
@@ -112,16 +140,28 @@ log: {level: warn, format: text}
 
 const payments = 60
 
-// files are the night's files: wallets, payments of every outcome, and a rejected file.
-func files() map[string]string {
-	var wallets, paid strings.Builder
-	wallets.WriteString("H;CARDBATCH;1;acme;WAL;1;TEST;2026-11-21T20:00:00Z\nC;line_ref;command;contract;wallet_id;card_number;card_expiry\n")
-	cards := []string{"5123450000000008;0139", "4508750015741019;0139", "5111111111111118;0539", "371881634498004;0139"}
-	for i := range 20 {
-		fmt.Fprintf(&wallets, "D;W-%d;createWallet;1;CUST-%d;%s\n", i, i, cards[i%len(cards)])
+// file writes a batch-interface file with one amount column at most.
+func file(ref string, sequence int, columns string, total int, lines ...string) string {
+	var f strings.Builder
+	fmt.Fprintf(&f, "H;CARDBATCH;1;acme;%s;%d;TEST;2026-11-21T20:00:00Z\nC;%s\n", ref, sequence, columns)
+	for _, l := range lines {
+		f.WriteString("D;" + l + "\n")
 	}
-	fmt.Fprintf(&wallets, "D;W-20;createWallet;1;CUST-1;%s\nD;W-21;disableWallet;1;CUST-19;;\nT;22\n", cards[0])
-	paid.WriteString("H;CARDBATCH;1;acme;PAY;2;TEST;2026-11-21T22:00:00Z\nC;line_ref;command;contract;wallet_id;order_ref;amount;currency\n")
+	fmt.Fprintf(&f, "T;%d", len(lines))
+	if total > 0 {
+		fmt.Fprintf(&f, ";EUR:%d", total)
+	}
+	return f.String() + "\n"
+}
+
+// firstNight has wallets, payments of every outcome, and a rejected file.
+func firstNight() map[string]string {
+	cards := []string{"5123450000000008;0139", "4508750015741019;0139", "5111111111111118;0539", "371881634498004;0139"}
+	var wallets, paid []string
+	for i := range 20 {
+		wallets = append(wallets, fmt.Sprintf("W-%d;createWallet;1;CUST-%d;%s", i, i, cards[i%len(cards)]))
+	}
+	wallets = append(wallets, "W-20;createWallet;1;CUST-1;"+cards[0], "W-21;disableWallet;1;CUST-19;;")
 	total := 0
 	for i := range payments {
 		reference := fmt.Sprintf("ORDER-%d", i)
@@ -131,14 +171,55 @@ func files() map[string]string {
 		case 7:
 			reference = fmt.Sprintf("FAULT-503_BEFORE-%d", i)
 		}
-		fmt.Fprintf(&paid, "D;P-%d;doImmediateWalletPayment;1;CUST-%d;%s;%d;EUR\n", i, i%22, reference, 100+i)
+		paid = append(paid, fmt.Sprintf("P-%d;doImmediateWalletPayment;1;CUST-%d;%s;%d;EUR", i, i%22, reference, 100+i))
 		total += 100 + i
 	}
-	fmt.Fprintf(&paid, "T;%d;EUR:%d\n", payments, total)
 	return map[string]string{
-		"1-wallets.csv":  wallets.String(),
-		"2-payments.csv": paid.String(),
+		"1-wallets.csv":  file("WAL", 1, "line_ref;command;contract;wallet_id;card_number;card_expiry", 0, wallets...),
+		"2-payments.csv": file("PAY", 2, "line_ref;command;contract;wallet_id;order_ref;amount;currency", total, paid...),
 		"3-broken.csv":   "H;CARDBATCH;1;acme;BAD;3;TEST;2026-11-21T22:00:00Z\nC;line_ref;command\nT;1\n",
+	}
+}
+
+const followed = 12
+
+// followedUp makes the authorizations, payments and wallets that followUps acts on.
+func followedUp() map[string]string {
+	var made, wallets []string
+	for i := range followed {
+		made = append(made,
+			fmt.Sprintf("A-%d;doAuthorization;1;5123450000000008;0139;AUTH-%d;1000;EUR", i, i),
+			fmt.Sprintf("B-%d;doAuthorization;1;4508750015741019;0139;BUY-%d;1000;EUR", i, i))
+		wallets = append(wallets, fmt.Sprintf("W-%d;createWallet;1;CUST-%d;5123450000000008;0139", i, i))
+	}
+	return map[string]string{
+		"1-made.csv":    file("MADE", 1, "line_ref;command;contract;card_number;card_expiry;order_ref;amount;currency", 2*followed*1000, made...),
+		"2-wallets.csv": file("WAL", 2, "line_ref;command;contract;wallet_id;card_number;card_expiry", 0, wallets...),
+	}
+}
+
+// followUps captures in two parts, refunds a part, resets; changes cards; and
+// charges series, each with its first, cardholder-initiated transaction.
+func followUps() map[string]string {
+	key := func(ref string, i int) batch.Key {
+		return batch.NewKey("acme", batch.LineRef(fmt.Sprintf("%s-%d", ref, i)), 1)
+	}
+	var follow, change, series []string
+	for i := range followed {
+		follow = append(follow,
+			fmt.Sprintf("C1-%d;doCapture;%s;400;EUR", i, key("A", i)),
+			fmt.Sprintf("C2-%d;doCapture;%s;600;EUR", i, key("A", i)),
+			fmt.Sprintf("C3-%d;doCapture;%s;100;EUR", i, key("A", i)), // one too many
+			fmt.Sprintf("K-%d;doReset;%s;;", i, key("B", i)))
+		change = append(change, fmt.Sprintf("U-%d;updateWallet;1;CUST-%d;4508750015741019;0139", i, i))
+		series = append(series,
+			fmt.Sprintf("S1-%d;doImmediateWalletPayment;1;CUST-%d;FIRST-%d;500;EUR;INTERNET;AGR-%d;UNSCHEDULED", i, i, i, i),
+			fmt.Sprintf("S2-%d;doImmediateWalletPayment;1;CUST-%d;NEXT-%d;500;EUR;MERCHANT;AGR-%d;", i, i, i, i))
+	}
+	return map[string]string{
+		"3-follow.csv": file("FOL", 3, "line_ref;command;transaction_id;amount;currency", followed*1100, follow...),
+		"4-change.csv": file("CHG", 4, "line_ref;command;contract;wallet_id;card_number;card_expiry", 0, change...),
+		"5-series.csv": file("SER", 5, "line_ref;command;contract;wallet_id;order_ref;amount;currency;source;agreement_id;agreement_type", followed*1000, series...),
 	}
 }
 
@@ -223,17 +304,26 @@ func (w *world) check(want map[string]string) {
 			w.t.Errorf("%s was not made by the undisturbed run", name)
 		}
 	}
-	for i := range payments {
-		key := batch.NewKey("acme", batch.LineRef("P-"+strconv.Itoa(i)), 1)
-		if n := w.simulator.Charges(string(key)); n > 1 {
-			w.t.Errorf("line P-%d was charged %d times", i, n)
+	approved := 0
+	for name, content := range got {
+		for line := range strings.Lines(content) {
+			fields := strings.Split(line, ";")
+			if !strings.HasSuffix(name, ".res.csv") || fields[0] != "D" || !batch.Command(fields[3]).MovesMoney() {
+				continue
+			}
+			if fields[4] == "approved" {
+				approved++
+			}
+			if n := w.simulator.Charges(string(batch.NewKey("acme", batch.LineRef(fields[2]), 1))); n > 1 || n == 1 != (fields[4] == "approved") {
+				w.t.Errorf("%s: line %s is %s and had %d effects at the gateway", name, fields[2], fields[4], n)
+			}
 		}
 	}
-	if charged, approved := int(w.simulator.Stats().Charges), strings.Count(got["2-payments.res.csv"], ";doImmediateWalletPayment;approved;"); charged != approved {
-		w.t.Errorf("%d charges at the gateway, %d approved lines in the RESULT", charged, approved)
+	if effects := int(w.simulator.Stats().Charges); effects != approved {
+		w.t.Errorf("%d effects at the gateway, %d approved lines in the RESULT files", effects, approved)
 	}
-	for name, folder := range map[string]string{"1-wallets.csv": "in", "2-payments.csv": "in", "3-broken.csv": "in"} {
-		if _, err := os.Stat(filepath.Join(w.dir, folder, name)); err == nil {
+	for name := range w.files {
+		if _, err := os.Stat(filepath.Join(w.dir, "in", name)); err == nil {
 			w.t.Errorf("%s still lies in the inbound folder", name)
 		}
 	}
@@ -257,10 +347,10 @@ func difference(want, got string) string {
 	return out.String()
 }
 
-// undisturbed runs one world in peace. It returns its answers and the transitions that it passed.
-func undisturbed(t *testing.T) (answers map[string]string, transitions []string) {
+// undisturbed runs a night in peace. It returns its answers and the transitions that it passed.
+func undisturbed(t *testing.T, night scenario) (answers map[string]string, transitions []string) {
 	t.Helper()
-	w := newWorld(t)
+	w := newWorld(t, night)
 	trace := filepath.Join(w.dir, "trace")
 	w.start("CARDBATCH_KILL_TRACE=" + trace)
 	content, err := os.ReadFile(trace)
@@ -270,30 +360,32 @@ func undisturbed(t *testing.T) (answers map[string]string, transitions []string)
 	w.finish()
 	answers = w.answers()
 	w.check(answers)
-	if n := strings.Count(answers["2-payments.res.csv"], ";doImmediateWalletPayment;approved;"); n < payments/2 {
-		t.Fatalf("only %d approved payments: the scenario is not what it should be:\n%s", n, answers["2-payments.res.csv"])
+	if n := int(w.simulator.Stats().Charges); n < night.effects {
+		t.Fatalf("only %d lines had an effect: the scenario is not what it should be:\n%v", n, answers)
 	}
 	return answers, strings.Split(strings.TrimSpace(string(content)), "\n")
 }
 
 func TestKilledAtEveryTransitionTheProgramEndsAsIfUndisturbed(t *testing.T) {
-	want, passed := undisturbed(t)
-	count := map[string]int{}
-	for _, name := range passed {
-		count[name]++
-	}
-	t.Logf("%d transitions of %d kinds", len(passed), len(count))
-	for _, name := range slices.Sorted(mapKeys(count)) {
-		for _, nth := range moments(count[name]) {
-			t.Run(fmt.Sprintf("%s, time %d", name, nth), func(t *testing.T) {
-				t.Parallel()
-				w := newWorld(t)
-				if killed, _ := w.start(fmt.Sprintf("CARDBATCH_KILL_AT=%s:%d", name, nth)); !killed {
-					t.Log("this order of events did not come up to that moment")
-				}
-				w.finish()
-				w.check(want)
-			})
+	for _, night := range scenarios() {
+		want, passed := undisturbed(t, night)
+		count := map[string]int{}
+		for _, name := range passed {
+			count[name]++
+		}
+		t.Logf("%s: %d transitions of %d kinds", night.name, len(passed), len(count))
+		for _, name := range slices.Sorted(maps.Keys(count)) {
+			for _, nth := range moments(count[name]) {
+				t.Run(fmt.Sprintf("%s: %s, time %d", night.name, name, nth), func(t *testing.T) {
+					t.Parallel()
+					w := newWorld(t, night)
+					if killed, _ := w.start(fmt.Sprintf("CARDBATCH_KILL_AT=%s:%d", name, nth)); !killed {
+						t.Log("this order of events did not come up to that moment")
+					}
+					w.finish()
+					w.check(want)
+				})
+			}
 		}
 	}
 }
@@ -306,16 +398,6 @@ func moments(n int) []int {
 	return slices.Compact(all)
 }
 
-func mapKeys(m map[string]int) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
-}
-
 func TestKilledAtRandomMomentsTheProgramEndsAsIfUndisturbed(t *testing.T) {
 	kills := 12
 	if text := os.Getenv("CARDBATCH_KILLS"); text != "" {
@@ -325,28 +407,31 @@ func TestKilledAtRandomMomentsTheProgramEndsAsIfUndisturbed(t *testing.T) {
 		}
 		kills = n
 	}
-	want, _ := undisturbed(t)
-	began := time.Now()
-	newWorld(t).start()
-	whole := time.Since(began)
-
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 1))
-	for done := 0; done < kills; {
-		w := newWorld(t)
-		for range 4 {
-			if w.killAfter(time.Duration(random.Int64N(int64(whole)))) {
-				done++
+	for _, night := range scenarios() {
+		want, _ := undisturbed(t, night)
+		w := newWorld(t, night)
+		began := time.Now()
+		w.start()
+		whole := time.Since(began)
+		done := 0
+		for done < (kills+1)/2 {
+			w := newWorld(t, night)
+			for range 4 {
+				if w.killAfter(time.Duration(random.Int64N(int64(whole)))) {
+					done++
+				}
+			}
+			w.finish()
+			w.check(want)
+			if t.Failed() {
+				t.Fatalf("%s: after %d kills", night.name, done)
 			}
 		}
-		w.finish()
-		w.check(want)
-		if t.Failed() {
-			t.Fatalf("after %d kills", done)
-		}
+		t.Logf("%s: %d kills", night.name, done)
 	}
-	t.Logf("%d kills", kills)
 }
 
 // killAfter starts the program and kills it after the delay, unless it has ended by then.
