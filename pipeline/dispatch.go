@@ -290,13 +290,9 @@ func (d *dispatcher) record(ctx context.Context) {
 	ctx = context.WithoutCancel(ctx)
 	for first := range d.outcomes {
 		group := d.gather(first)
-		outcomes := make([]store.LineOutcome, len(group))
-		for i, g := range group {
-			outcomes[i] = g.LineOutcome
-		}
 		var err error
 		if d.failure() == nil {
-			err = d.owner.Session.Record(ctx, outcomes)
+			err = d.owner.record(ctx, group)
 			d.owner.reached("recorded")
 		}
 		d.land(group, err)

@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"context"
+	"slices"
 	"strconv"
 	"time"
 
@@ -104,7 +106,7 @@ func (p *prepared) keepCard(o *store.LineOutcome, card batch.Card, at time.Time)
 // changedWallet is the wallet with the buyer's details that an updateWallet line gives.
 func (p *prepared) changedWallet() batch.Wallet {
 	w, l := *p.wallet, &p.rec.Line
-	w.Cards = append([]batch.Card(nil), w.Cards...)
+	w.Cards = slices.Clone(w.Cards)
 	for _, change := range []struct {
 		to   *string
 		from string
@@ -179,7 +181,7 @@ func (p *prepared) paymentOutcome(o *store.LineOutcome, answer gateway.Answer, a
 		if p.wallet != nil && p.card.Index > 0 && p.card.NetworkTransaction == "" && answer.NetworkTransaction != "" && l.SourceOf() != batch.SourceMerchant {
 			card := p.card
 			card.NetworkTransaction = answer.NetworkTransaction
-			p.putCard(o, card, at)
+			o.Changes.Wallet = withCard(p.wallet, card, at)
 		}
 	}
 	if (answer.StopSeries || answer.StopCard) && p.agreement != nil {
@@ -190,17 +192,70 @@ func (p *prepared) paymentOutcome(o *store.LineOutcome, answer gateway.Answer, a
 	if answer.StopCard && p.wallet != nil && p.card.Index > 0 {
 		card := p.card
 		card.Status = batch.CardDisabled
-		p.putCard(o, card, at)
+		o.Changes.Wallet = withCard(p.wallet, card, at)
 		o.Answer.CardStatus = card.Status
 	}
 }
 
-func (p *prepared) putCard(o *store.LineOutcome, card batch.Card, at time.Time) {
-	w := *p.wallet
-	w.Cards = append([]batch.Card(nil), w.Cards...)
-	w.PutCard(card)
-	w.UpdatedAt = at
-	o.Changes.Wallet = &w
+// record commits the outcomes of a group of lines.
+func (r *Run) record(ctx context.Context, group []done) error {
+	if err := r.refreshWallets(ctx, group); err != nil {
+		return err
+	}
+	outcomes := make([]store.LineOutcome, len(group))
+	for i, g := range group {
+		outcomes[i] = g.LineOutcome
+	}
+	return r.Session.Record(ctx, outcomes)
+}
+
+// refreshWallets carries what payments learned of their cards over to the wallets as
+// they stand now. Payments of one wallet may fly side by side, and the one that lands
+// last must not bring back a card that another has stopped.
+func (r *Run) refreshWallets(ctx context.Context, group []done) error {
+	stale := map[batch.MerchantID][]batch.WalletID{}
+	for _, g := range group {
+		if w := g.Changes.Wallet; w != nil && g.rec.Line.Command.Phase() == batch.PhasePayment {
+			stale[g.merchant] = append(stale[g.merchant], w.ID)
+		}
+	}
+	for merchant, ids := range stale {
+		fresh, err := r.Store.Wallets(ctx, merchant, ids)
+		if err != nil {
+			return err
+		}
+		for i := range group {
+			g := &group[i]
+			learned := g.Changes.Wallet
+			if learned == nil || g.merchant != merchant || g.rec.Line.Command.Phase() != batch.PhasePayment || fresh[learned.ID] == nil {
+				continue
+			}
+			changed, _ := learned.Card(g.card.Index)
+			card, ok := fresh[learned.ID].Card(g.card.Index)
+			if !ok || card.Token != changed.Token { // another card has its place by now
+				g.Changes.Wallet = nil
+				continue
+			}
+			if changed.Status == batch.CardDisabled {
+				card.Status = changed.Status
+			}
+			if card.NetworkTransaction == "" {
+				card.NetworkTransaction = changed.NetworkTransaction
+			}
+			g.Changes.Wallet = withCard(fresh[learned.ID], card, learned.UpdatedAt)
+			fresh[learned.ID] = g.Changes.Wallet
+		}
+	}
+	return nil
+}
+
+// withCard is the wallet with one card changed; the wallet given stays as it is.
+func withCard(w *batch.Wallet, card batch.Card, at time.Time) *batch.Wallet {
+	changed := *w
+	changed.Cards = slices.Clone(w.Cards)
+	changed.PutCard(card)
+	changed.UpdatedAt = at
+	return &changed
 }
 
 // followUpOutcome moves the original on.

@@ -60,7 +60,7 @@ type resolution struct {
 	ended    int           // lines with a final outcome now
 	requeued int           // lines that may be sent again under the same key
 	settles  time.Duration // the longest wait until an unknown key counts as proof; 0: none waits
-	outcomes []store.LineOutcome
+	outcomes []done
 }
 
 // lookUpAll asks for every line that is in doubt or pending, a chunk at a time.
@@ -108,7 +108,7 @@ func (r *Run) lookUpChunk(ctx context.Context, lines []batch.LineRecord, total *
 	if len(total.outcomes) == 0 {
 		return nil
 	}
-	if err := r.Session.Record(context.WithoutCancel(ctx), total.outcomes); err != nil {
+	if err := r.record(context.WithoutCancel(ctx), total.outcomes); err != nil {
 		return err
 	}
 	r.reached("resolved")
@@ -159,7 +159,7 @@ func (r *Run) lookUp(ctx context.Context, connector gateway.Connector, p *prepar
 	answer, err := connector.Lookup(ctx, p.request)
 	switch {
 	case err == nil && answer.State != p.rec.State:
-		total.add(p.outcome(answer, now))
+		total.add(done{p, p.outcome(answer, now)})
 		r.ended(answer.State)
 		r.count(func(s *Summary) { s.Resolved++ })
 	case err == nil:
@@ -176,7 +176,7 @@ func (r *Run) lookUp(ctx context.Context, connector gateway.Connector, p *prepar
 	}
 }
 
-func (t *resolution) add(o store.LineOutcome) {
+func (t *resolution) add(o done) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.outcomes = append(t.outcomes, o)
@@ -188,7 +188,7 @@ func (t *resolution) add(o store.LineOutcome) {
 func (t *resolution) requeue(p *prepared) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.outcomes = append(t.outcomes, store.LineOutcome{At: p.rec.Address, Expect: batch.InDoubt, To: batch.Queued})
+	t.outcomes = append(t.outcomes, done{p, store.LineOutcome{At: p.rec.Address, Expect: batch.InDoubt, To: batch.Queued}})
 	t.requeued++
 }
 

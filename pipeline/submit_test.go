@@ -532,3 +532,35 @@ func TestARunWhoseStoreWasTakenOverWritesNothingMore(t *testing.T) {
 		t.Errorf("%d payments were made although no outcome could be recorded", n)
 	}
 }
+
+func TestAStoppedCardStaysStoppedWhateverLandsAfterIt(t *testing.T) {
+	t.Parallel()
+	w := withWallets(t, 1)
+	stopped := make(chan struct{})
+	w.use(&scripted{w.gateways[bank].Connector, func(_ context.Context, req gateway.Request) (gateway.Answer, error, bool) {
+		a := gateway.Answer{State: batch.Declined, StopSeries: true, StopCard: true}
+		a.Code = "01133"
+		if req.Key == batch.NewKey(acme, "P-1", 1) {
+			return a, nil, true
+		}
+		<-stopped // P-2 was sent beside P-1 and lands once P-1 is recorded
+		a = gateway.Answer{State: batch.Approved}
+		a.Code, a.NetworkTransaction, a.TransactionID = "00000", "123456789012345", batch.TransactionID(req.Key)
+		return a, nil, true
+	}})
+	var once atomic.Bool
+	w.reached = func(_ *pipeline.Run, name string) {
+		if name == "recorded" && once.CompareAndSwap(false, true) {
+			close(stopped)
+		}
+	}
+	pay := func(ref string) string {
+		return row(ref, "doImmediateWalletPayment", "contract=1 order_ref=O amount=100 currency=EUR wallet_id=CUST-1 source=INTERNET")
+	}
+	w.put("a.csv", sheet{ref: "A", columns: anyColumns, lines: []string{pay("P-1"), pay("P-2")}}.String())
+	w.calm()
+	w.outcomes("a.res.csv", map[batch.LineRef]string{"P-1": "declined 01133", "P-2": "approved 00000"})
+	if card := w.wallet("CUST-1").Cards[0]; card.Status != batch.CardDisabled || card.NetworkTransaction != "123456789012345" {
+		t.Errorf("the card is %+v", card)
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"cardbatch/internal/sftpserver"
+	"cardbatch/internal/sshdtest"
 	"cardbatch/sftpio"
 	"cardbatch/sftpio/foldertest"
 )
@@ -193,7 +194,7 @@ func TestACutConnection(t *testing.T) {
 }
 
 func TestACutConnectionToOpenSSH(t *testing.T) {
-	needOpenSSH(t)
+	sshdtest.Need(t)
 	for _, s := range scripts {
 		t.Run(s.name, func(t *testing.T) {
 			cutEverywhere(t, s, 1, func(t *testing.T) foldertest.World { return new(openssh).start(t) })
