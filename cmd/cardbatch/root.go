@@ -35,7 +35,7 @@ type app struct {
 
 // Main runs the program and returns its exit code.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	// Package log is net/http's: it prints pieces of unexpected answers, bodies included.
+	// net/http writes to package log what it finds odd about a request or an answer.
 	log.SetOutput(io.Discard)
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, environ: os.Environ()}
 	root := a.newRoot()
