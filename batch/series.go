@@ -56,7 +56,7 @@ func judgeAgreementTerms(l *Line, f Facts, a *Agreement) Ruling {
 	if a.MaxPayments > 0 && a.Payments >= a.MaxPayments {
 		return refuse(CodeBadField, "all payments of the agreement were made")
 	}
-	if a.MinDays > 0 && !a.LastPayment.IsZero() && today.Sub(a.LastPayment) < time.Duration(a.MinDays)*24*time.Hour {
+	if a.MinDays > 0 && !a.LastPayment.IsZero() && daysBetween(a.LastPayment.In(f.Contract.Zone), today) < a.MinDays {
 		return refuse(CodeBadField, "the agreement asks for a longer interval between payments")
 	}
 	if a.Expiry != "" && today.Format(time.DateOnly) > a.Expiry {
@@ -66,6 +66,15 @@ func judgeAgreementTerms(l *Line, f Facts, a *Agreement) Ruling {
 		return refuse(CodeAmountDiffers, "the agreement has a fixed amount")
 	}
 	return Ruling{}
+}
+
+// daysBetween counts by the calendar: the night job of the thirtieth day may begin an
+// hour earlier than that of the first, and days may have 23 hours.
+func daysBetween(from, to time.Time) int {
+	date := func(t time.Time) time.Time {
+		return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC)
+	}
+	return int(date(to).Sub(date(from)) / (24 * time.Hour))
 }
 
 // Series returns the agreement of a payment as it stands once the payment is

@@ -31,12 +31,15 @@ func acknowledge(ctx context.Context, r *Run) error {
 // SUPPLEMENT where lines answered before have become final since. Lines that could
 // not be sent by the run's end are answered not_sent; they stay queued for the next run.
 func respond(ctx context.Context, r *Run) error {
-	states := []batch.FileState{batch.FileAccepted, batch.FileRunning, batch.FileAnswered, batch.FileDelivered}
-	files, err := r.Store.Files(ctx, store.FileQuery{States: states, Oldest: true})
+	files, err := r.Store.Files(ctx, store.FileQuery{States: []batch.FileState{batch.FileAccepted, batch.FileRunning}, Oldest: true})
 	if err != nil {
 		return err
 	}
-	for _, f := range files {
+	untold, err := r.Store.Files(ctx, store.FileQuery{States: []batch.FileState{batch.FileAnswered, batch.FileDelivered}, Untold: true, Oldest: true})
+	if err != nil {
+		return err
+	}
+	for _, f := range append(files, untold...) {
 		a, err := r.Session.Answer(ctx, f.ID, r.Clock())
 		if errors.Is(err, store.ErrNotFound) {
 			continue
@@ -251,15 +254,12 @@ func writeAck(ctx context.Context, reader store.Reader, f batch.File, header bat
 // and moves those of rejected files to rejected/, with the reasons.
 func (r *Run) settleOriginals(ctx context.Context) error {
 	states := []batch.FileState{batch.FileRejected, batch.FileRecalled, batch.FileDelivered}
-	files, err := r.Store.Files(ctx, store.FileQuery{States: states, Oldest: true})
+	files, err := r.Store.Files(ctx, store.FileQuery{States: states, Claimed: true, Oldest: true})
 	if err != nil {
 		return err
 	}
 	bySource := map[string][]batch.File{}
 	for _, f := range files {
-		if f.Claim == "" {
-			continue
-		}
 		answers, err := r.Store.Answers(ctx, f.ID, true)
 		if err != nil {
 			return err

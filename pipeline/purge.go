@@ -16,12 +16,12 @@ const resealLimit = 100_000
 func purge(ctx context.Context, r *Run) error {
 	now := r.Clock()
 	done := []batch.FileState{batch.FileDelivered, batch.FileRejected, batch.FileRecalled}
-	files, err := r.Store.Files(ctx, store.FileQuery{States: done, Before: now.Add(-r.Retention.Archive)})
+	files, err := r.Store.Files(ctx, store.FileQuery{States: done, Archived: true, Before: now.Add(-r.Retention.Archive)})
 	if err != nil {
 		return err
 	}
 	for _, f := range files {
-		if f.Archived == "" || f.Claim != "" { // the original is still needed, or still lies in the inbound folder
+		if f.Claim != "" { // the original still lies in the inbound folder: its answers are not all out
 			continue
 		}
 		// Removing first and recording then: a crash between leaves a record that the next run repeats.
@@ -49,7 +49,7 @@ func purge(ctx context.Context, r *Run) error {
 
 // sweep removes archived bytes that no file refers to.
 func (r *Run) sweep(ctx context.Context) error {
-	files, err := r.Store.Files(ctx, store.FileQuery{})
+	files, err := r.Store.Files(ctx, store.FileQuery{Archived: true})
 	if err != nil {
 		return err
 	}

@@ -156,6 +156,9 @@ type FileQuery struct {
 	Name     string
 	Since    time.Time // received at or after
 	Before   time.Time // received before
+	Untold   bool      // only files with lines that were not final in their RESULT and are in no SUPPLEMENT yet
+	Claimed  bool      // only files whose original still lies in the inbound folder
+	Archived bool      // only files whose original is in the archive
 	Oldest   bool      // oldest first
 	Limit    int       // 0: all
 }

@@ -91,6 +91,15 @@ func (s *Store) Files(ctx context.Context, q store.FileQuery) ([]batch.File, err
 	if !q.Before.IsZero() {
 		c.add("received_at < ?", micros(q.Before))
 	}
+	if q.Untold {
+		c.add(`EXISTS (SELECT 1 FROM answer_lines WHERE line BETWEEN files.id << 24 AND (files.id << 24) + ? AND supplement IS NULL)`, 1<<lineBits-1)
+	}
+	if q.Claimed {
+		c.add(`claim <> ''`)
+	}
+	if q.Archived {
+		c.add(`archived <> ''`)
+	}
 	query := `SELECT ` + fileColumns + ` FROM files` + c.where() + ` ORDER BY id`
 	if !q.Oldest {
 		query += ` DESC`

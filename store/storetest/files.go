@@ -82,6 +82,28 @@ var fileTests = []test{
 			diff(w, q.what, got, q.want)
 		}
 	}},
+	{"files with something left to do are found", func(w *world) {
+		f := w.accept(payments(2))
+		ids := func(q store.FileQuery) (ids []batch.FileID) {
+			files, err := w.Files(w.ctx, q)
+			w.must(err)
+			for _, f := range files {
+				ids = append(ids, f.ID)
+			}
+			return ids
+		}
+		here, none := []batch.FileID{f.ID}, []batch.FileID(nil)
+		diff(w, "claimed", ids(store.FileQuery{Claimed: true}), here)
+		diff(w, "archived", ids(store.FileQuery{Archived: true}), here)
+		diff(w, "untold before the RESULT", ids(store.FileQuery{Untold: true}), none)
+		_, err := w.s.Answer(w.ctx, f.ID, start)
+		w.must(err)
+		diff(w, "untold after a RESULT of lines not sent", ids(store.FileQuery{Untold: true}), here)
+		w.must(w.s.Claimed(w.ctx, f.ID, ""))
+		w.must(w.s.Purged(w.ctx, f.ID))
+		diff(w, "claimed, once settled", ids(store.FileQuery{Claimed: true}), none)
+		diff(w, "archived, once purged", ids(store.FileQuery{Archived: true}), none)
+	}},
 	{"sequence numbers count for accepted and held files alone", func(w *world) {
 		for i, state := range []batch.FileState{batch.FileAccepted, batch.FileHeld, batch.FileRejected} {
 			f := w.receive()
