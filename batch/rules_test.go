@@ -197,7 +197,9 @@ func TestRulesOfPayments(t *testing.T) {
 func TestRulesOfFollowUps(t *testing.T) {
 	purchase := func(s *scene) { s.facts.Original.Command = DoImmediateWalletPayment }
 	captured := func(minor int64) func(*scene) { return func(s *scene) { s.facts.Original.Captured = minor } }
-	amount := func(text string) func(*scene) { return func(s *scene) { s.line.AmountText, s.line.Currency = text, "EUR" } }
+	amount := func(text string) func(*scene) {
+		return func(s *scene) { s.line.AmountText, s.line.Currency = text, "EUR" }
+	}
 	cancelled := func(s *scene) { s.facts.Original.Cancelled = true }
 	both := func(changes ...func(*scene)) func(*scene) {
 		return func(s *scene) {

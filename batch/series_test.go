@@ -67,7 +67,7 @@ func TestRulesOfStoredCredentials(t *testing.T) {
 			a.Expiry, s.facts.Contract.Zone, s.facts.Now = "2026-11-21", paris, time.Date(2026, 11, 21, 23, 30, 0, 0, time.UTC)
 		}), "02305"},
 		{"thirty days by the calendar are thirty days", DoImmediateWalletPayment, series(func(_ *scene, a *Agreement) {
-			a.MinDays, a.LastPayment = 30, ruleNow.Add(-30*24*time.Hour+2*time.Hour)
+			a.MinDays, a.LastPayment = 30, ruleNow.Add(-30*24*time.Hour+90*time.Minute)
 		}), ""},
 		{"twenty-nine are not", DoImmediateWalletPayment, series(func(_ *scene, a *Agreement) {
 			a.MinDays, a.LastPayment = 30, ruleNow.Add(-29*24*time.Hour-20*time.Hour)

@@ -153,6 +153,7 @@ func (r *Run) lookUp(ctx context.Context, connector gateway.Connector, p *prepar
 		replays := op.ReplayWindow == gateway.ReplayAlways || asked < op.ReplayWindow
 		if p.rec.State == batch.InDoubt && replays && total.again && !r.gatewayStopped(p.rec.Gateway) {
 			total.requeue(p)
+			r.Progress.resolved(true)
 		}
 		return
 	}
@@ -161,11 +162,13 @@ func (r *Run) lookUp(ctx context.Context, connector gateway.Connector, p *prepar
 	case err == nil && answer.State != p.rec.State:
 		total.add(done{p, p.outcome(answer, now)})
 		r.ended(answer.State)
+		r.Progress.resolved(false)
 		r.count(func(s *Summary) { s.Resolved++ })
 	case err == nil:
 	case errors.Is(err, gateway.ErrUnknownKey) && p.rec.State == batch.InDoubt:
 		if asked >= op.Settle {
 			total.requeue(p)
+			r.Progress.resolved(true)
 			return
 		}
 		total.wait(op.Settle - asked)

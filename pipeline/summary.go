@@ -108,6 +108,17 @@ func (p *Progress) Now() ProgressNow {
 	return now
 }
 
+// resolved takes a line out of those in doubt; one that is sent again is not done.
+func (p *Progress) resolved(again bool) {
+	if p.inDoubt.Add(-1) < 0 {
+		p.inDoubt.Store(0) // in doubt since an earlier run, and not counted
+		return
+	}
+	if again {
+		p.done.Add(-1)
+	}
+}
+
 func (p *Progress) outcome(s batch.LineState) {
 	if s == batch.Queued {
 		return

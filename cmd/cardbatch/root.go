@@ -25,6 +25,7 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	environ        []string
+	screen         *screen // stderr, for the log and the progress
 
 	configPath string
 	settings   []string // --set name=value
@@ -37,7 +38,7 @@ type app struct {
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	// net/http writes to package log what it finds odd about a request or an answer.
 	log.SetOutput(io.Discard)
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, environ: os.Environ()}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, environ: os.Environ(), screen: &screen{w: stderr}}
 	root := a.newRoot()
 	root.SetArgs(args)
 	root.SetIn(stdin)
@@ -206,9 +207,9 @@ func (a *app) logger(cfg *config.Config) *slog.Logger {
 		}
 	}
 	if format == "json" {
-		return slog.New(slog.NewJSONHandler(a.stderr, &slog.HandlerOptions{Level: level}))
+		return slog.New(slog.NewJSONHandler(a.screen, &slog.HandlerOptions{Level: level}))
 	}
-	return slog.New(tint.NewTextHandler(a.stderr, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !a.onTerminal() || a.variable("NO_COLOR", "") != ""}))
+	return slog.New(tint.NewTextHandler(a.screen, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !a.onTerminal() || a.variable("NO_COLOR", "") != ""}))
 }
 
 // onTerminal reports whether a person watches stderr.

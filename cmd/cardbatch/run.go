@@ -161,50 +161,6 @@ func stopOn(ctx context.Context, r *pipeline.Run, limit time.Duration, limited b
 	return ctx, interrupted, func() { signal.Stop(signals); close(ended); cancel() }
 }
 
-// showProgress writes one line a second while a person watches, and returns what ends it.
-func (a *app) showProgress(p *pipeline.Progress) (stop func()) {
-	if !a.onTerminal() || a.json {
-		return func() {}
-	}
-	done := make(chan struct{})
-	var wait sync.WaitGroup
-	wait.Go(func() {
-		tick := time.NewTicker(time.Second)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				fmt.Fprintf(a.stderr, "\r\x1b[K%s", progressLine(p.Now(), time.Now()))
-			case <-done:
-				fmt.Fprint(a.stderr, "\r\x1b[K")
-				return
-			}
-		}
-	})
-	return func() { close(done); wait.Wait() }
-}
-
-// progressLine is what a person reads while the run goes on.
-func progressLine(p pipeline.ProgressNow, now time.Time) string {
-	if p.Since.IsZero() {
-		return fmt.Sprintf("%s: %d lines checked", p.Step, p.Checked)
-	}
-	line := fmt.Sprintf("%s: %d of %d lines", p.Step, p.Done, p.Total)
-	if p.InDoubt > 0 {
-		line += fmt.Sprintf(", %d in doubt", p.InDoubt)
-	}
-	seconds := now.Sub(p.Since).Seconds()
-	if p.Done == 0 || seconds < 1 {
-		return line
-	}
-	rate := float64(p.Done) / seconds
-	line += fmt.Sprintf(", %.0f/s", rate)
-	if left := p.Total - p.Done; left > 0 {
-		line += fmt.Sprintf(", %s left", (time.Duration(float64(left)/rate) * time.Second).Round(time.Second))
-	}
-	return line
-}
-
 // printSummary tells what the run did.
 func (a *app) printSummary(s pipeline.Summary) error {
 	if a.json {
