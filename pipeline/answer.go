@@ -153,7 +153,7 @@ func (r *Run) publish(ctx context.Context, outbound sftpio.Outbound, a store.Ans
 	}
 	r.reached("delivered")
 	r.count(func(s *Summary) { s.Delivered++ })
-	// It can be built again at any time; what stays behind here is swept with the next build.
+	// It can be built again at any time. What a crash leaves behind here the purge step sweeps.
 	if err := os.Remove(r.builtPath(a)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

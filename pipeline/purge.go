@@ -2,6 +2,8 @@ package pipeline
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 
 	"cardbatch/batch"
 	"cardbatch/store"
@@ -35,6 +37,9 @@ func purge(ctx context.Context, r *Run) error {
 	if err := r.sweep(ctx); err != nil {
 		return err
 	}
+	if err := r.sweepOutbox(ctx); err != nil {
+		return err
+	}
 	if n, err := r.Session.Forget(ctx, now.Add(-r.Retention.Lines)); err != nil {
 		return err
 	} else if n > 0 {
@@ -45,6 +50,30 @@ func purge(ctx context.Context, r *Run) error {
 		r.Log.Info("card numbers re-encrypted under the new key", "count", n)
 	}
 	return err
+}
+
+// sweepOutbox removes built answers that were delivered, and halves of answers.
+func (r *Run) sweepOutbox(ctx context.Context) error {
+	waiting, err := r.Store.Answers(ctx, 0, true)
+	if err != nil {
+		return err
+	}
+	wanted := map[string]bool{}
+	for _, a := range waiting {
+		wanted[filepath.Base(r.builtPath(a))] = true
+	}
+	entries, err := os.ReadDir(r.Outbox)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Type().IsRegular() && !wanted[e.Name()] {
+			if err := os.Remove(filepath.Join(r.Outbox, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // sweep removes archived bytes that no file refers to.

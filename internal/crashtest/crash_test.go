@@ -322,6 +322,9 @@ func (w *world) check(want map[string]string) {
 	if effects := int(w.simulator.Stats().Charges); effects != approved {
 		w.t.Errorf("%d effects at the gateway, %d approved lines in the RESULT files", effects, approved)
 	}
+	if left, err := os.ReadDir(filepath.Join(w.dir, "state", "outbox")); err != nil || len(left) > 0 {
+		w.t.Errorf("the outbox holds %v, %v", left, err)
+	}
 	for name := range w.files {
 		if _, err := os.Stat(filepath.Join(w.dir, "in", name)); err == nil {
 			w.t.Errorf("%s still lies in the inbound folder", name)
