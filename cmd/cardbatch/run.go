@@ -30,7 +30,7 @@ func (a *app) newRun() *cobra.Command {
 	steps := &strings.Builder{}
 	for i, s := range pipeline.Steps {
 		names[i] = s.Name
-		fmt.Fprintf(steps, "  %-9s %s\n", s.Name, s.Does)
+		fmt.Fprintf(steps, "    %-9s %s\n", s.Name, s.Does)
 	}
 	c := &cobra.Command{
 		Use:   "run",
