@@ -121,13 +121,17 @@ func (d *dispatcher) hold(ctx context.Context) error {
 
 // feed takes queued lines in chunks and hands them to the workers.
 func (d *dispatcher) feed(ctx context.Context) error {
-	q := store.QueueQuery{Phase: d.phase, Gateway: d.gateway, Limit: d.owner.Chunk}
+	// The next chunk is read while this one is judged and submitted. What is read is
+	// only what the merchant wrote, and lies behind the cursor: nothing here changes it.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ahead := d.readAhead(ctx)
 	for !d.stopping(ctx) {
-		lines, err := d.owner.Store.NextQueued(ctx, q)
+		next := <-ahead
+		lines, err := next.lines, next.err
 		if err != nil || len(lines) == 0 {
 			return err
 		}
-		q.After = lines[len(lines)-1].Address
 		for len(lines) > 0 && !d.stopping(ctx) {
 			chunk, rest := d.reserve(lines)
 			if len(rest) == len(lines) {
@@ -141,6 +145,35 @@ func (d *dispatcher) feed(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// queued is a chunk of queued lines, or why there is none.
+type queued struct {
+	lines []batch.LineRecord
+	err   error
+}
+
+// readAhead reads queued lines, one chunk ahead of who takes them, until there are
+// none or the context ends.
+func (d *dispatcher) readAhead(ctx context.Context) <-chan queued {
+	chunks := make(chan queued)
+	go func() {
+		defer close(chunks)
+		q := store.QueueQuery{Phase: d.phase, Gateway: d.gateway, Limit: d.owner.Chunk}
+		for {
+			lines, err := d.owner.Store.NextQueued(ctx, q)
+			select {
+			case chunks <- queued{lines, err}:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil || len(lines) == 0 {
+				return
+			}
+			q.After = lines[len(lines)-1].Address
+		}
+	}()
+	return chunks
 }
 
 // reserve takes the lanes of as many lines as may go beside what is in flight. It

@@ -339,18 +339,42 @@ type querier interface {
 // reading asks the readers' pool.
 type reading struct {
 	ctx context.Context
-	db  *sql.DB
+	*Store
 }
 
 func (r reading) query(query string, args ...any) (*sql.Rows, error) {
-	return r.db.QueryContext(r.ctx, query, args...)
+	stmt, err := r.prepared(r.ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return stmt.QueryContext(r.ctx, args...)
 }
 
 func (r reading) row(query string, args ...any) scanner {
-	return r.db.QueryRowContext(r.ctx, query, args...)
+	stmt, err := r.prepared(r.ctx, query)
+	if err != nil {
+		return failed{err}
+	}
+	return stmt.QueryRowContext(r.ctx, args...)
 }
 
-func (s *Store) read(ctx context.Context) reading { return reading{ctx, s.readers} }
+// prepared keeps every text that was ever asked, of which there are few: preparing
+// costs as much as reading some twenty rows.
+func (s *Store) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
+	if stmt, ok := s.asked.Load(query); ok {
+		return stmt.(*sql.Stmt), nil
+	}
+	stmt, err := s.readers.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	if first, raced := s.asked.LoadOrStore(query, stmt); raced {
+		return first.(*sql.Stmt), stmt.Close()
+	}
+	return stmt, nil
+}
+
+func (s *Store) read(ctx context.Context) reading { return reading{ctx, s} }
 
 // each runs a query and calls scan for every row.
 func each(q querier, scan func(scanner) error, query string, args ...any) error {

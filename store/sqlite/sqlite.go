@@ -47,6 +47,7 @@ type Store struct {
 	writer  *sql.DB
 	conn    *sql.Conn
 	stmts   map[string]*sql.Stmt // prepared on conn, by text
+	asked   sync.Map             // *sql.Stmt prepared on readers, by text
 }
 
 var (
@@ -182,6 +183,10 @@ func (s *Store) Close() error {
 	if s.writer != nil {
 		errs = append(errs, s.writer.Close())
 	}
+	s.asked.Range(func(_, stmt any) bool {
+		errs = append(errs, stmt.(*sql.Stmt).Close())
+		return true
+	})
 	if s.readers != nil {
 		errs = append(errs, s.readers.Close())
 	}

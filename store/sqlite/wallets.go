@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"slices"
+	"strings"
 
 	"cardbatch/batch"
 )
@@ -34,34 +36,52 @@ func list[T any](values []T) (string, error) {
 	return string(text), err
 }
 
-// Wallets returns those of the wallets that exist, in two queries however many are asked for.
+// Wallets returns those of the wallets that exist.
 func (s *Store) Wallets(ctx context.Context, merchant batch.MerchantID, ids []batch.WalletID) (map[batch.WalletID]*batch.Wallet, error) {
+	// Several lines may name one wallet; in order, each page is read once.
+	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	wallets := make(map[batch.WalletID]*batch.Wallet, len(ids))
 	err := s.wallets(ctx, merchant, ids, wallets)
 	return wallets, fault("read wallets", err)
 }
 
 func (s *Store) wallets(ctx context.Context, merchant batch.MerchantID, ids []batch.WalletID, into map[batch.WalletID]*batch.Wallet) error {
-	asked, err := list(ids)
-	if err != nil {
-		return err
-	}
-	err = each(s.read(ctx), func(row scanner) error {
+	q := s.read(ctx)
+	err := eachOf(q, func(row scanner) error {
 		w, err := scanWallet(row)
 		into[w.ID] = w
 		return err
-	}, `SELECT `+walletColumns+` FROM wallets WHERE merchant = ? AND id IN (SELECT value FROM json_each(?))`, string(merchant), asked)
+	}, `SELECT `+walletColumns+` FROM wallets WHERE merchant = ? AND id IN `, string(merchant), ids)
 	if err != nil || len(into) == 0 {
 		return err
 	}
-	return each(s.read(ctx), func(row scanner) error {
+	return eachOf(q, func(row scanner) error {
 		var owner batch.WalletID
 		card, err := scanCard(row, &owner)
 		if w := into[owner]; w != nil {
 			w.Cards = append(w.Cards, card)
 		}
 		return err
-	}, `SELECT `+cardColumns+`, wallet_id FROM cards WHERE merchant = ? AND wallet_id IN (SELECT value FROM json_each(?)) ORDER BY wallet_id, card_index`, string(merchant), asked)
+	}, `SELECT `+cardColumns+`, wallet_id FROM cards WHERE merchant = ? AND wallet_id IN `, string(merchant), ids)
+}
+
+// eachOf runs a query that ends in "first = ? AND second IN " for many values of
+// second, in as few statements as bulkRows allows. Rows come by value within a statement.
+func eachOf[T ~string](q querier, scan func(scanner) error, query, first string, values []T) error {
+	for _, size := range bulkRows {
+		full := query + `(?` + strings.Repeat(", ?", size-1) + `)`
+		for ; len(values) >= size; values = values[size:] {
+			args := make([]any, 0, size+1)
+			args = append(args, first)
+			for _, v := range values[:size] {
+				args = append(args, string(v))
+			}
+			if err := each(q, scan, full, args...); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // listChunk is how many wallets are read at a time.
