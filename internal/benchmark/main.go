@@ -338,16 +338,21 @@ func (w workspace) run(args ...string) (time.Duration, float64, error) {
 	return took, float64(usage.Maxrss) / 1024, nil
 }
 
-// writePayments writes a file of wallet payments.
+// writePayments writes a file of wallet payments: 15 columns, about 170 bytes a line,
+// one line in ten with a quoted field.
 func writePayments(path, ref string, sequence, n int) error {
 	return writeFile(path, func(out *bufio.Writer) {
 		fmt.Fprintf(out, "H;CARDBATCH;1;acme;%s;%d;TEST;2026-11-21T22:00:00Z\n", ref, sequence)
-		fmt.Fprint(out, "C;line_ref;command;contract;wallet_id;card_index;order_ref;amount;currency;source;soft_descriptor;echo\n")
+		fmt.Fprint(out, "C;line_ref;command;contract;wallet_id;card_index;order_ref;order_date;amount;currency;action;mode;source;soft_descriptor;private.shop;echo\n")
 		total := 0
 		for i := range n {
 			amount := 1000 + i%5000
 			total += amount
-			fmt.Fprintf(out, "D;INV-2026-11-%08d;doImmediateWalletPayment;1234567;CUST-%06d;1;ORDER-%08d;%d;EUR;MERCHANT;ACME MONTHLY PLAN;customer %d\n", i, i%wallets, i, amount, i)
+			echo := fmt.Sprintf("customer %d", i)
+			if i%10 == 0 {
+				echo = fmt.Sprintf(`"customer %d; renewed"`, i)
+			}
+			fmt.Fprintf(out, "D;INV-2026-11-%08d;doImmediateWalletPayment;1234567;CUST-%06d;1;ORDER-%08d;2026-11-21T10:00:00Z;%d;EUR;101;CPT;MERCHANT;ACME MONTHLY PLAN;paris-12;%s\n", i, i%wallets, i, amount, echo)
 		}
 		fmt.Fprintf(out, "T;%d;EUR:%d\n", n, total)
 	})
