@@ -30,6 +30,7 @@ deps: ## install what the tests need: OpenSSH's server, the linter
 .PHONY: test
 test: deps lint ## run all tests: lint, race detector, short crash test, short fuzz
 	CARDBATCH_REQUIRE=1 $(GO) test -race -timeout 15m ./...
+	$(GO) test ./pipeline # without the race detector it plays the whole fault matrix
 	@scripts/fuzz 3s
 
 .PHONY: lint
