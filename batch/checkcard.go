@@ -88,7 +88,7 @@ func cardNumberAt(text string, start int) int {
 			n++
 		}
 		if n >= strayMin {
-			if candidate := string(digits[:n]); cardTypeOf(candidate) != "" && LuhnValid(candidate) {
+			if candidate := string(digits[:n]); LuhnValid(candidate) && cardTypeOf(candidate) != "" {
 				return i
 			}
 		}
