@@ -22,28 +22,11 @@ import (
 
 	"cardbatch/batch"
 	"cardbatch/gateway/simulator"
+	"cardbatch/internal/killable"
 	"cardbatch/vault"
 )
 
-// program is the binary under test, built once with its kill points.
-var program string
-
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "cardbatch-crash")
-	if err == nil {
-		program = filepath.Join(dir, "cardbatch")
-		build := exec.Command("go", "build", "-tags", "killpoints", "-o", program, "cardbatch/cmd/cardbatch")
-		build.Stderr = os.Stderr
-		err = build.Run()
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "build the program under test:", err)
-		os.Exit(1)
-	}
-	code := m.Run()
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { killable.Main(m) }
 
 const (
 	clock = "2026-11-21T23:00:00Z"
@@ -239,7 +222,7 @@ func (w *world) start(environ ...string) (killed bool, code int) {
 }
 
 func (w *world) command(ctx context.Context, environ ...string) *exec.Cmd {
-	c := exec.CommandContext(ctx, program, "--config", filepath.Join(w.dir, "cardbatch.yaml"), "--clock", clock, "run")
+	c := exec.CommandContext(ctx, killable.Program, "--config", filepath.Join(w.dir, "cardbatch.yaml"), "--clock", clock, "run")
 	c.Env = append(os.Environ(), environ...)
 	return c
 }

@@ -17,28 +17,11 @@ import (
 	"time"
 
 	"cardbatch/gateway/simulator"
+	"cardbatch/internal/killable"
 	"cardbatch/vault"
 )
 
-// program is the binary under test, built once with its kill points.
-var program string
-
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "cardbatch-leak")
-	if err == nil {
-		program = filepath.Join(dir, "cardbatch")
-		build := exec.Command("go", "build", "-tags", "killpoints", "-o", program, "cardbatch/cmd/cardbatch")
-		build.Stderr = os.Stderr
-		err = build.Run()
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "build the program under test:", err)
-		os.Exit(1)
-	}
-	code := m.Run()
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { killable.Main(m) }
 
 // Published test numbers: those of the demo's sample files, then those of ours.
 var numbers = []string{
@@ -54,7 +37,7 @@ func start(t *testing.T, dir, name string, environ []string, args ...string) (ki
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	c := exec.CommandContext(ctx, program, args...)
+	c := exec.CommandContext(ctx, killable.Program, args...)
 	c.Env = append(append(os.Environ(), "CARDBATCH_LOG_LEVEL=debug"), environ...)
 	said, err := os.Create(filepath.Join(dir, "said-"+name))
 	if err != nil {
