@@ -112,11 +112,28 @@ func (d *dispatcher) hold(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if lane := rec.Line.Lane(); lane != "" && rec.Line.Command.Phase() == d.phase {
+		if rec.Gateway != d.gateway || rec.Line.Command.Phase() != d.phase {
+			continue
+		}
+		if _, err := d.owner.merchantOf(ctx, rec.Address.File); err != nil {
+			return err
+		}
+		if lane := d.laneOf(&rec); lane != "" {
 			d.held[lane] = true
 		}
 	}
 	return nil
+}
+
+// laneOf names a line's lane among those of every merchant; empty when it has none.
+// The owner of its file is known by then: hold and readAhead have asked.
+func (d *dispatcher) laneOf(rec *batch.LineRecord) string {
+	lane := rec.Line.Lane()
+	if lane == "" {
+		return ""
+	}
+	merchant, _ := d.owner.owners.Load(rec.Address.File)
+	return string(merchant.(batch.MerchantID)) + "\x00" + lane
 }
 
 // feed takes queued lines in chunks and hands them to the workers.
@@ -162,6 +179,11 @@ func (d *dispatcher) readAhead(ctx context.Context) <-chan queued {
 		q := store.QueueQuery{Phase: d.phase, Gateway: d.gateway, Limit: d.owner.Chunk}
 		for {
 			lines, err := d.owner.Store.NextQueued(ctx, q)
+			for i := range lines {
+				if err == nil && (i == 0 || lines[i].Address.File != lines[i-1].Address.File) {
+					_, err = d.owner.merchantOf(ctx, lines[i].Address.File)
+				}
+			}
 			select {
 			case chunks <- queued{lines, err}:
 			case <-ctx.Done():
@@ -183,7 +205,7 @@ func (d *dispatcher) reserve(lines []batch.LineRecord) (chunk, rest []batch.Line
 	defer d.mu.Unlock()
 	chunk = make([]batch.LineRecord, 0, len(lines))
 	for i := range lines {
-		lane := lines[i].Line.Lane()
+		lane := d.laneOf(&lines[i])
 		if d.held[lane] {
 			continue
 		}
@@ -254,7 +276,7 @@ func (d *dispatcher) launch(lines []batch.LineRecord, sending []*prepared, final
 	for i := range lines {
 		flies, goes := going[lines[i].Address]
 		if !flies {
-			d.leave(lines[i].Line.Lane(), !goes)
+			d.leave(d.laneOf(&lines[i]), !goes)
 		}
 	}
 }
@@ -364,7 +386,7 @@ func (d *dispatcher) land(group []done, err error) {
 		d.failed = err
 	}
 	for _, g := range group {
-		d.leave(g.rec.Line.Lane(), !g.To.Final())
+		d.leave(d.laneOf(g.rec), !g.To.Final())
 		if err == nil {
 			d.owner.landed(g.LineOutcome)
 		}

@@ -265,6 +265,26 @@ func TestLinesOfOneAgreementFollowOneAnother(t *testing.T) {
 	})
 }
 
+func TestWhatWaitsForADoubtIsTheLineAfterItAndNobodyElsesLine(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.source.Merchants = append(w.source.Merchants, "beta")
+	w.use(&scripted{w.gateways[bank].Connector, func(_ context.Context, req gateway.Request) (gateway.Answer, error, bool) {
+		silent := req.Key == batch.NewKey(acme, "W-1", 1)
+		return gateway.Answer{}, &gateway.Error{Phase: gateway.Sent, Err: errors.New("no answer")}, silent
+	}})
+	wallet := []string{
+		row("W-1", "createWallet", "contract=1 wallet_id=CUST-1 card_number=5123450000000008 card_expiry=0139"),
+		row("W-2", "disableWallet", "contract=1 wallet_id=CUST-1"),
+	}
+	w.put("a.csv", sheet{ref: "A", columns: anyColumns, lines: wallet}.String())
+	w.put("b.csv", sheet{ref: "B", merchant: "beta", columns: anyColumns, lines: wallet}.String())
+	w.calm()
+	w.outcomes("a.res.csv", map[batch.LineRef]string{"W-1": "in_doubt 02103", "W-2": "not_sent"})
+	// Another merchant's wallet of the same name is another wallet.
+	w.outcomes("b.res.csv", map[batch.LineRef]string{"W-1": "approved 02500", "W-2": "approved 02500"})
+}
+
 // scripted stands between the run and a connector and answers some keys itself.
 type scripted struct {
 	gateway.Connector

@@ -219,9 +219,12 @@ func (w *world) begin() *pipeline.Run {
 		Store: w.store, Session: session, Vault: w.vault, Archive: w.archive, Outbox: filepath.Join(w.dir, "outbox"),
 		Mode: batch.Test, Sources: []pipeline.Source{w.source},
 		Merchants: map[batch.MerchantID]pipeline.Merchant{acme: w.merchant},
-		Contracts: map[batch.MerchantID]map[batch.ContractID]*batch.Contract{acme: w.contracts},
+		Contracts: map[batch.MerchantID]map[batch.ContractID]*batch.Contract{},
 		Gateways:  w.gateways, Retention: w.retention, Chunk: w.chunk, ResolveWait: w.wait,
 		Clock: w.clock, Sleep: w.sleep, Log: slog.New(slog.DiscardHandler), Stop: w.stop,
+	}
+	for _, merchant := range w.source.Merchants {
+		r.Contracts[merchant] = w.contracts
 	}
 	if w.reached != nil {
 		hook := w.reached
