@@ -184,7 +184,7 @@ type Expected struct {
 
 // Run says how a run works.
 type Run struct {
-	Chunk       int           `yaml:"chunk" default:"250" min:"1" max:"10000" unit:"lines" doc:"Lines that become 'submitting' in one transaction: so many may be in doubt after a crash."`
+	Chunk       int           `yaml:"chunk" default:"250" min:"1" max:"10000" unit:"lines" doc:"Lines that become 'submitting' in one transaction. A crash may leave a few times as many in doubt, to be looked up."`
 	ResolveWait time.Duration `yaml:"resolve_wait" default:"2m" min:"0s" max:"1h" doc:"How long a run may wait for gateways to settle, so that lines in doubt can still get their outcome."`
 	Until       TimeOfDay     `yaml:"until" example:"\"05:00\"" doc:"Time of day after which a run starts no new payments. Default: it runs to the end."`
 }

@@ -18,6 +18,9 @@ import (
 // sent again within one run.
 const resolveRounds = 3
 
+// shortestWait bounds how often a run asks again while it waits for a gateway to settle.
+const shortestWait = 100 * time.Millisecond
+
 // resolve ends doubts: by a lookup with our key, or by sending the same key again
 // where the gateway's replay window allows it or the gateway has proved that it
 // does not know the key. Time alone never ends one. Lines that may go again, and
@@ -171,7 +174,7 @@ func (r *Run) lookUp(ctx context.Context, connector gateway.Connector, p *prepar
 			r.Progress.resolved(true)
 			return
 		}
-		total.wait(op.Settle - asked)
+		total.wait(max(op.Settle-asked, shortestWait))
 	case errors.Is(err, gateway.ErrCredentials):
 		r.stopGateway(p.rec.Gateway, err)
 	default:
