@@ -15,6 +15,10 @@ type Contract struct {
 	CardTypes      []string         // accepted; none listed: all
 	Currencies     []money.Currency // accepted; none listed: all
 	MerchantSource bool             // the gateway account allows MERCHANT as source
+	Reauthorize    bool             // it has the re-authorization option
+	// Account is another gateway that speaks for the same account at the processor and
+	// keeps the contract's wallets; empty: Gateway keeps them.
+	Account GatewayName
 	UnknownSeries  SeriesPolicy
 	Zone           *time.Location // of the merchant
 }
@@ -28,6 +32,14 @@ const (
 	HoldUnknownSeries   SeriesPolicy = "hold"   // stays queued
 	SendUnknownSeries   SeriesPolicy = "send"   // sent without a reference to a first transaction
 )
+
+// KeptAt is the gateway that keeps the contract's wallets.
+func (c *Contract) KeptAt() GatewayName {
+	if c.Account != "" {
+		return c.Account
+	}
+	return c.Gateway
+}
 
 func (c *Contract) acceptsType(cardType string) bool {
 	return len(c.CardTypes) == 0 || cardType == "" || slices.Contains(c.CardTypes, cardType)

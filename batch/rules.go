@@ -29,6 +29,8 @@ const (
 	CodeWalletExists      = "02502"
 	CodeWalletUnknown     = "02503"
 	CodeWalletDisabled    = "02505"
+	CodeCardOutlived      = "02506"
+	CodeScheduleSum       = "02509"
 	CodeCardTypeRefused   = "02511"
 	CodeCardIndex         = "02518"
 	CodeNotEnabled        = "02519"
@@ -42,6 +44,7 @@ const (
 	CodeLuhn              = "02614"
 	CodeCaptured          = "02617"
 	CodeNotCaptured       = "02618"
+	CodeNoReauthorization = "02619"
 	CodeCurrencyDiffers   = "02620"
 	CodeSourceRefused     = "02621"
 	CodeCardExpired       = "02624"
@@ -50,6 +53,16 @@ const (
 
 // AuthorizationLife is how long an authorization may be captured (rules, section 2).
 const AuthorizationLife = 7 * 24 * time.Hour
+
+// How long a transaction may be re-authorized, and how long an order reference may not
+// come again for it (rules, section 2).
+const (
+	reauthorizeMonths = 11
+	sameOrderWindow   = 24 * time.Hour
+)
+
+// maxCaptureDays is how far ahead a deferred capture may lie (batch interface, section 3).
+const maxCaptureDays = 6
 
 // Payline action codes of the commands of this interface.
 const (
@@ -75,6 +88,7 @@ type Facts struct {
 	At          LineAddress
 	Contract    *Contract // nil: not configured
 	Available   bool      // the gateway has the command
+	Deferred    bool      // the gateway takes the mode DIF for it
 	Wallet      *Wallet   // nil: unknown
 	Original    *Transaction
 	Agreement   *Agreement
@@ -141,7 +155,7 @@ func judgeWallet(l *Line, f Facts) Ruling {
 	if !known {
 		return refuse(CodeWalletUnknown, "")
 	}
-	if f.Wallet.Gateway != f.Contract.Gateway {
+	if f.Wallet.Gateway != f.Contract.KeptAt() {
 		return refuse(CodeBadContract, "the wallet's card is kept at another gateway")
 	}
 	card, hasCard := f.Wallet.Card(cardIndex(l))
@@ -183,7 +197,7 @@ func judgeCardData(l *Line, f Facts) Ruling {
 		if f.Original.WalletID == "" {
 			return refuse(CodeBadTransaction, "that transaction's card was not kept")
 		}
-		if f.Original.Gateway != f.Contract.Gateway {
+		if f.Original.Gateway != f.Contract.Gateway && f.Original.Gateway != f.Contract.KeptAt() {
 			return refuse(CodeBadContract, "that transaction's card is kept at another gateway")
 		}
 	}
@@ -216,7 +230,7 @@ func judgePayment(l *Line, f Facts) Ruling {
 	if f.Wallet.OpenLine != (LineAddress{}) {
 		return Ruling{Wait: "a wallet line of this wallet has no outcome yet"}
 	}
-	if f.Wallet.Gateway != f.Contract.Gateway {
+	if f.Wallet.Gateway != f.Contract.KeptAt() {
 		return refuse(CodeBadContract, "the wallet's card is kept at another gateway")
 	}
 	card, ok := f.Wallet.Card(cardIndex(l))
@@ -232,6 +246,9 @@ func judgePayment(l *Line, f Facts) Ruling {
 	case !f.Contract.acceptsType(card.Type):
 		return refuse(CodeCardTypeRefused, "")
 	}
+	if r := judgeSchedule(l, f, card.Expiry); r != (Ruling{}) {
+		return r
+	}
 	return judgeSeries(l, f, card.Expiry, card.Fingerprint, card.NetworkTransaction)
 }
 
@@ -243,12 +260,8 @@ func judgeTerms(l *Line, f Facts) Ruling {
 	if amount, ok := l.Amount(); ok && amount.Minor == 0 && l.Command != Verify {
 		return refuse(CodeBadAmount, "the amount is zero")
 	}
-	switch l.Mode {
-	case "", "CPT":
-	case "DIF":
-		return refuse(CodeBadMode, "this gateway has no deferred capture: authorize with action 100, then send doCapture")
-	default:
-		return refuse(CodeBadMode, "")
+	if r := judgeMode(l, f); r != (Ruling{}) {
+		return r
 	}
 	if l.Action != "" && l.Action != ActionAuthorize && l.Action != ActionPurchase {
 		return refuse(CodeBadAction, "")
@@ -256,10 +269,75 @@ func judgeTerms(l *Line, f Facts) Ruling {
 	return Ruling{}
 }
 
+// judgeMode checks the payment mode: a command takes few.
+func judgeMode(l *Line, f Facts) Ruling {
+	switch mode := l.PaymentMode(); {
+	case l.Command == DoRecurrentWalletPayment:
+		if mode != "REC" && mode != "NX" {
+			return refuse(CodeBadMode, "a schedule is REC or NX")
+		}
+	case mode == "CPT":
+	case mode == "DIF" && l.Command != DoScheduledWalletPayment:
+		if !f.Deferred {
+			return refuse(CodeBadMode, "this gateway has no deferred capture: authorize with action 100, then send doCapture")
+		}
+		today := f.Now.In(f.Contract.Zone)
+		if l.CaptureDate != "" && (l.CaptureDate < today.Format(time.DateOnly) || l.CaptureDate > today.AddDate(0, 0, maxCaptureDays).Format(time.DateOnly)) {
+			return refuse(CodeBadField, "the capture date must be within 6 days")
+		}
+	default:
+		return refuse(CodeBadMode, "")
+	}
+	return Ruling{}
+}
+
+// PaymentMode is the Payline mode of a payment line, its default included.
+func (l *Line) PaymentMode() string {
+	switch {
+	case l.Mode != "":
+		return l.Mode
+	case l.Command == DoRecurrentWalletPayment:
+		return "REC"
+	}
+	return "CPT"
+}
+
+// judgeDisabling checks disablePaymentRecord. Only the gateway knows its records.
+func judgeDisabling(f Facts) Ruling {
+	switch {
+	case f.Wallet == nil:
+		return refuse(CodeWalletUnknown, "")
+	case f.Wallet.Gateway != f.Contract.Account:
+		return refuse(CodeBadContract, "the wallet's card is kept at another gateway")
+	}
+	return Ruling{}
+}
+
+// judgeReauthorization applies rules, section 2.
+func judgeReauthorization(l *Line, f Facts) Ruling {
+	o := f.Original
+	switch {
+	case !f.Contract.Reauthorize:
+		return refuse(CodeNoReauthorization, "")
+	case f.Now.After(o.CompletedAt.AddDate(0, reauthorizeMonths, 0)):
+		return refuse(CodeAuthorizationOver, "a transaction can be re-authorized for 11 months")
+	case (l.OrderRef == "" || l.OrderRef == o.OrderRef) && f.Now.Sub(o.CompletedAt) < sameOrderWindow:
+		return refuse(CodeDuplicate, "within 24 hours a re-authorization needs another order reference")
+	}
+	return Ruling{}
+}
+
 func judgeFollowUp(l *Line, f Facts) Ruling {
+	if l.Command == DisablePaymentRecord {
+		return judgeDisabling(f)
+	}
 	o := f.Original
 	if o == nil {
 		return refuse(CodeBadTransactionID, "")
+	}
+	switch o.Command {
+	case Verify, DoRefund, DoReset:
+		return refuse(CodeBadTransaction, "that transaction is no payment or authorization")
 	}
 	amount, hasAmount := l.Amount()
 	if l.Currency != "" && l.Currency != o.Amount.Currency {
@@ -270,6 +348,8 @@ func judgeFollowUp(l *Line, f Facts) Ruling {
 	}
 	authorizationOnly := o.PaymentAction() == ActionAuthorize
 	switch l.Command {
+	case DoReAuthorization:
+		return judgeReauthorization(l, f)
 	case DoCapture:
 		switch {
 		case !authorizationOnly:
@@ -316,13 +396,13 @@ func (t *Transaction) PaymentAction() string { return actionOf(t.Command, t.Acti
 func (l *Line) PaymentAction() string { return actionOf(l.Command, l.Action) }
 
 func actionOf(c Command, action string) string {
-	if action == "" && c == DoAuthorization {
+	switch {
+	case action != "":
+		return action
+	case c == DoAuthorization || c == DoReAuthorization:
 		return ActionAuthorize
 	}
-	if action == "" {
-		return ActionPurchase
-	}
-	return action
+	return ActionPurchase
 }
 
 // CardIndexOf reads the card index of a line; 0 asks for the default card.

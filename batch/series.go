@@ -79,7 +79,7 @@ func daysBetween(from, to time.Time) int {
 
 // Series returns the agreement of a payment as it stands once the payment is
 // approved: the one on record moved on, or a new one. ok is false outside a series.
-func Series(l *Line, merchant MerchantID, onRecord *Agreement, key Key, fingerprint, trace string, at time.Time) (a Agreement, ok bool) {
+func Series(l *Line, merchant MerchantID, onRecord *Agreement, key Key, fingerprint string, answer *Answer, at time.Time) (a Agreement, ok bool) {
 	if l.AgreementID == "" {
 		return Agreement{}, false
 	}
@@ -93,9 +93,9 @@ func Series(l *Line, merchant MerchantID, onRecord *Agreement, key Key, fingerpr
 		a.LastPayment = at
 	} else {
 		// The cardholder took part: later payments refer to this transaction and this card.
-		a.FirstKey, a.Fingerprint = key, fingerprint
-		if trace != "" {
-			a.Trace = trace
+		a.FirstKey, a.FirstID, a.Fingerprint = key, answer.TransactionID, fingerprint
+		if answer.NetworkTransaction != "" {
+			a.Trace = answer.NetworkTransaction
 		}
 	}
 	if amount, has := l.Amount(); has && a.Variability == "FIXED" && a.FixedMinor == 0 && l.Command != Verify {

@@ -92,18 +92,18 @@ func TestASeriesMovesOnWithItsApprovedPayments(t *testing.T) {
 	}
 	byPayer := func(l *Line) { l.Source = "INTERNET" }
 
-	if _, ok := Series(line(func(l *Line) { l.AgreementID = "" }), "acme", nil, "k", "fp", "tr", at); ok {
+	if _, ok := Series(line(func(l *Line) { l.AgreementID = "" }), "acme", nil, "k", "fp", &Answer{NetworkTransaction: "tr"}, at); ok {
 		t.Error("a payment outside a series has one")
 	}
 
-	first, ok := Series(line(byPayer), "acme", nil, "key-1", "fp-1", "trace-1", at)
+	first, ok := Series(line(byPayer), "acme", nil, "key-1", "fp-1", &Answer{NetworkTransaction: "trace-1"}, at)
 	want := Agreement{Merchant: "acme", ID: "AG", WalletID: "CUST-1", Type: "RECURRING", Variability: "FIXED", Expiry: "2027-12-31", MaxPayments: 12, MinDays: 28,
 		FixedMinor: 1000, Currency: "EUR", Fingerprint: "fp-1", FirstKey: "key-1", Trace: "trace-1"}
 	if !ok || first != want {
 		t.Errorf("the first makes %+v, want %+v", first, want)
 	}
 
-	second, _ := Series(line(nil), "acme", &first, "key-2", "fp-1", "trace-2", at)
+	second, _ := Series(line(nil), "acme", &first, "key-2", "fp-1", &Answer{NetworkTransaction: "trace-2"}, at)
 	want.Payments, want.LastPayment = 1, at
 	if second != want {
 		t.Errorf("the second makes %+v, want %+v", second, want)
@@ -112,13 +112,13 @@ func TestASeriesMovesOnWithItsApprovedPayments(t *testing.T) {
 		t.Error("the agreement on record was changed in place")
 	}
 
-	renewed, _ := Series(line(byPayer), "acme", &second, "key-3", "fp-2", "", at.Add(time.Hour))
+	renewed, _ := Series(line(byPayer), "acme", &second, "key-3", "fp-2", &Answer{NetworkTransaction: ""}, at.Add(time.Hour))
 	want.FirstKey, want.Fingerprint = "key-3", "fp-2"
 	if renewed != want {
 		t.Errorf("the cardholder's next makes %+v, want %+v", renewed, want)
 	}
 
-	verified, _ := Series(line(func(l *Line) { byPayer(l); l.Command, l.AmountText = Verify, "" }), "acme", nil, "key-1", "fp-1", "trace-1", at)
+	verified, _ := Series(line(func(l *Line) { byPayer(l); l.Command, l.AmountText = Verify, "" }), "acme", nil, "key-1", "fp-1", &Answer{NetworkTransaction: "trace-1"}, at)
 	if verified.FixedMinor != 0 || verified.FirstKey != "key-1" {
 		t.Errorf("a verification makes %+v", verified)
 	}
@@ -132,7 +132,7 @@ func TestASeriesThatBeganElsewhereKeepsItsReference(t *testing.T) {
 	if a != want {
 		t.Errorf("got %+v, want %+v", a, want)
 	}
-	next, _ := Series(&l, "acme", &a, "key", "fp-1", "trace of ours", ruleNow)
+	next, _ := Series(&l, "acme", &a, "key", "fp-1", &Answer{NetworkTransaction: "trace of ours"}, ruleNow)
 	if next.Trace != "elsewhere" || next.FirstKey != "" || next.Payments != 1 {
 		t.Errorf("after a payment: %+v", next)
 	}

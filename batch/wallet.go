@@ -102,8 +102,12 @@ type Transaction struct {
 	Refunded     int64 // minor units refunded by follow-up lines
 	Cancelled    bool
 	NetworkTrace string // scheme transaction id
-	// LastFollowUp is the key of the latest approved capture; a refund or void aims at it.
-	LastFollowUp Key
+	// LastFollowUp is the key of the latest approved capture, and LastFollowUpID its
+	// transaction; a refund or void aims at it.
+	LastFollowUp   Key
+	LastFollowUpID TransactionID
+	// Of is the transaction that this one acted on, when it is a follow-up itself.
+	Of TransactionID
 }
 
 // Agreement is a stored-credential series. Source: rules, section 3.
@@ -120,6 +124,7 @@ type Agreement struct {
 	Currency    money.Currency
 	Fingerprint string // of the card the series began with
 	FirstKey    Key    // attempt of the first, cardholder-initiated transaction; empty if made elsewhere
+	FirstID     TransactionID
 	Trace       string // scheme transaction id of that transaction
 	Payments    int    // merchant-initiated payments approved so far
 	LastPayment time.Time
@@ -142,4 +147,5 @@ type FollowUp struct {
 	Refunded  int64 // added, minor units
 	Cancelled bool
 	Key       Key // of the follow-up's attempt
+	ID        TransactionID
 }

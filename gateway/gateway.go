@@ -50,7 +50,8 @@ type Profile struct {
 	// is refused 02010 before it is sent.
 	Commands map[batch.Command]Operation
 
-	// SetsCardIndex says that the gateway chooses card indices; otherwise we do.
+	// SetsCardIndex says that the gateway keeps the wallets and chooses the card
+	// indices, which its answers carry; otherwise we do.
 	SetsCardIndex bool
 }
 
@@ -69,6 +70,17 @@ type Operation struct {
 	// Local says that the gateway has no such call: the wallet is ours alone, and
 	// the outcome is made here. Do is not called.
 	Local bool
+	// CardOnly, of a wallet command, says that Do is called only for a line with a card
+	// number, which has to become a token; any other change of the wallet is ours alone.
+	CardOnly bool
+	// Deferred says that the command takes the mode DIF: capture on a later day.
+	Deferred bool
+	// Anonymous says that the gateway's answer does not name the request it answers,
+	// so that an answer to another one could not be told apart.
+	Anonymous bool
+	// Batched says that the connector is a Batcher and takes the command in batches
+	// only. Do is not called.
+	Batched bool
 }
 
 // ReplayAlways is the window of an operation that may be repeated for ever.
@@ -80,14 +92,25 @@ type Request struct {
 	Command  batch.Command
 	Contract batch.ContractID
 
+	Version        string // interface version that the line asks for; empty: the connector's
 	OrderRef       string // the merchant's; informative, never an identifier of ours
+	OrderDate      string // RFC 3339, may be empty
 	SoftDescriptor string
-	Amount         money.Amount       // zero when the command carries none
-	Action         string             // Payline action code, "100" or "101" for payments
-	Card           Card               // what to charge, keep or verify
-	Wallet         *batch.Wallet      // the wallet concerned, as it stands; nil when there is none
-	Original       *batch.Transaction // of a follow-up; nil otherwise
-	Credential     Credential
+	Comment        string
+	Private        []batch.PrivateDatum
+	Amount         money.Amount // zero when the command carries none
+	Action         string       // Payline action code, "100" or "101" for payments
+	Mode           string       // Payline payment mode; never empty on payments
+	CaptureDate    string       // YYYY-MM-DD, with the mode DIF; may be empty
+	Card           Card         // what to charge, keep or verify
+	// Wallet is the wallet concerned: of createWallet and updateWallet as the line wants
+	// it, otherwise as it stands; nil when there is none. Its cards are those before the line.
+	Wallet        *batch.Wallet
+	CardIndex     int                // the card of the wallet that is meant; 0: the default card
+	Original      *batch.Transaction // of a follow-up, or whose card a wallet is made from; nil otherwise
+	Schedule      *batch.Schedule    // of a schedule; nil otherwise
+	PaymentRecord string             // of disablePaymentRecord
+	Credential    Credential
 }
 
 // Card is what is charged: a token, or else a number.
@@ -121,6 +144,38 @@ const (
 	ToBeStored CredentialUse = "to be stored"
 	Stored     CredentialUse = "stored"
 )
+
+// Batcher is a connector that takes some commands many at a time, in a batch that is
+// uploaded, worked off, and answered as a whole later. A batch is in doubt as a whole
+// until the gateway tells its status. Its name is made from the keys in it and is
+// durable, with the lines that belong to it, before the first byte leaves: a restarted
+// program finds the batch again under its name.
+type Batcher interface {
+	Connector
+	// Fit returns how many of the requests, from the first on, may go into one batch: at
+	// least 1 when there are any.
+	Fit(reqs []Request) int
+	// Send uploads a batch. Without an error the gateway has taken it, and all its lines
+	// are pending. The error is always an *Error, about the whole batch.
+	Send(ctx context.Context, b Batch) error
+	// Fetch asks for the answers of a batch: one Reply per request, in their order. An
+	// *Error is about the whole batch; it matches ErrUnknownKey when the gateway says
+	// that it has no batch of this name.
+	Fetch(ctx context.Context, b Batch) ([]Reply, error)
+}
+
+// Batch is requests that travel together, in the order of their lines.
+type Batch struct {
+	Name     string
+	Requests []Request
+}
+
+// Reply is what a batch says of one request: an answer, State Pending while the batch is
+// worked off, or an *Error when it says nothing that can be trusted.
+type Reply struct {
+	Answer
+	Err error
+}
 
 // Answer is a complete, trusted answer to one key.
 type Answer struct {

@@ -174,7 +174,7 @@ func (p *prepared) paymentOutcome(o *store.LineOutcome, answer gateway.Answer, a
 		o.Answer.CardIndex, o.Answer.CardStatus = strconv.Itoa(p.card.Index), p.card.Status
 	}
 	if o.To == batch.Approved {
-		if a, ok := batch.Series(l, p.merchant, p.agreement, p.request.Key, p.fingerprint, answer.NetworkTransaction, at); ok {
+		if a, ok := batch.Series(l, p.merchant, p.agreement, p.request.Key, p.fingerprint, &answer.Answer, at); ok {
 			o.Changes.Agreement = &a
 		}
 		// The first transaction that the cardholder made with a kept card is what later ones refer to.

@@ -2,23 +2,18 @@ package mastercard
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"net/url"
 	"regexp"
-	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"cardbatch/batch"
 	"cardbatch/gateway"
-	"cardbatch/gateway/internal/http1"
+	"cardbatch/gateway/internal/codetable"
+	"cardbatch/gateway/internal/wire"
 )
 
 // Kind is this connector's kind in the configuration.
@@ -67,17 +62,11 @@ type Config struct {
 
 // Client is a connector to one account.
 type Client struct {
-	config   Config
-	endpoint *url.URL
-	base     string // path of the merchant's resources
-	clock    func() time.Time
-	wire     *http1.Client
-	profile  gateway.Profile
-
-	auth struct {
-		sync.Mutex
-		header string
-	}
+	config  Config
+	base    string // path of the merchant's resources
+	clock   func() time.Time
+	caller  *wire.Caller
+	profile gateway.Profile
 }
 
 var _ gateway.Connector = (*Client)(nil)
@@ -86,13 +75,9 @@ var merchantIDForm = regexp.MustCompile(`^[0-9A-Za-z_-]{1,40}$`)
 
 // New makes a connector. It opens no connection and asks for no password yet.
 func New(config Config, clock func() time.Time) (*Client, error) {
-	endpoint, err := url.Parse(config.Endpoint)
-	if err != nil || endpoint.Host == "" || endpoint.User != nil || strings.Trim(endpoint.Path, "/") != "" || endpoint.RawQuery != "" {
-		return nil, errors.New("mastercard: the endpoint must be https://host without a path")
-	}
-	loopback := isLoopback(endpoint.Hostname())
-	if endpoint.Scheme != "https" && (endpoint.Scheme != "http" || !loopback) {
-		return nil, errors.New("mastercard: the endpoint must be https; http is for loopback only")
+	endpoint, err := wire.ParseEndpoint(config.Endpoint)
+	if err != nil {
+		return nil, fmt.Errorf("mastercard: %w", err)
 	}
 	if !merchantIDForm.MatchString(config.MerchantID) {
 		return nil, errors.New("mastercard: the merchant id must have 1 to 40 characters of 0-9 a-z A-Z - _")
@@ -118,17 +103,15 @@ func New(config Config, clock func() time.Time) (*Client, error) {
 	config.Timeout = or(config.Timeout, DefaultTimeout)
 	config.MaxConns = or(config.MaxConns, DefaultMaxConns)
 
-	var tlsConfig *tls.Config
-	if endpoint.Scheme == "https" {
-		tlsConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: config.RootCAs, ServerName: endpoint.Hostname(), NextProtos: []string{"http/1.1"}}
-	}
 	return &Client{
-		config:   config,
-		endpoint: endpoint,
-		base:     fmt.Sprintf("/api/rest/version/%d/merchant/%s/", config.Version, config.MerchantID),
-		clock:    clock,
-		wire:     http1.New(http1.Options{Host: endpoint.Host, TLS: tlsConfig, MaxConns: config.MaxConns, DialTimeout: min(config.Timeout, 10*time.Second)}),
-		profile:  newProfile(config, environment),
+		config: config,
+		base:   fmt.Sprintf("/api/rest/version/%d/merchant/%s/", config.Version, config.MerchantID),
+		clock:  clock,
+		caller: wire.New(wire.Options{
+			Kind: Kind, Endpoint: endpoint, User: "merchant." + config.MerchantID, Password: config.Password,
+			RootCAs: config.RootCAs, Timeout: config.Timeout, MaxConns: config.MaxConns,
+		}),
+		profile: newProfile(config, environment),
 	}, nil
 }
 
@@ -140,16 +123,11 @@ func or[T comparable](value, fallback T) T {
 	return value
 }
 
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
 // environmentOf: test profiles have ids that begin with TEST, test hosts are mtf.… (of
 // a bank too) and test-… (facts, sections 2.7, 7 and 9). Whatever does not say so is live.
 func environmentOf(host, merchantID string) batch.Mode {
 	host = strings.ToLower(host)
-	if strings.HasPrefix(merchantID, "TEST") || isLoopback(host) ||
+	if strings.HasPrefix(merchantID, "TEST") || wire.IsLoopback(host) ||
 		strings.HasPrefix(host, "mtf.") || strings.HasPrefix(host, "test-") ||
 		strings.HasSuffix(host, ".mtf.gateway.mastercard.com") {
 		return batch.Test
@@ -163,15 +141,13 @@ func environmentOf(host, merchantID string) batch.Mode {
 // token that nobody uses.
 func newProfile(config Config, environment batch.Mode) gateway.Profile {
 	payment := gateway.Operation{Lookup: true, Settle: config.Settle, ReplayWindow: config.ReplayWindow}
-	token := gateway.Operation{ReplayWindow: gateway.ReplayAlways}
+	token := gateway.Operation{ReplayWindow: gateway.ReplayAlways, CardOnly: true}
 	local := gateway.Operation{Local: true}
 	return gateway.Profile{
 		Kind:        Kind,
 		Environment: environment,
 		Commands: map[batch.Command]gateway.Operation{
 			batch.CreateWallet: token,
-			// Do is called for an updateWallet only when the line carries card data;
-			// any other change of a wallet is ours alone.
 			batch.UpdateWallet:             token,
 			batch.DisableWallet:            local,
 			batch.EnableWallet:             local,
@@ -191,7 +167,7 @@ func (c *Client) Profile() gateway.Profile { return c.profile }
 
 // Close drops idle connections.
 func (c *Client) Close() error {
-	return c.wire.Close()
+	return c.caller.Close()
 }
 
 // Do implements gateway.Connector.
@@ -201,16 +177,16 @@ func (c *Client) Do(ctx context.Context, req gateway.Request) (gateway.Answer, e
 		return c.tokenize(ctx, &req)
 	}
 	if op, ok := c.profile.Commands[req.Command]; !ok || op.Local {
-		return gateway.Answer{}, notSent(fmt.Errorf("mastercard: %w", gateway.ErrUnsupported))
+		return gateway.Answer{}, wire.NotSent(fmt.Errorf("mastercard: %w", gateway.ErrUnsupported))
 	}
 	if refusal, bad := refuse(&req); bad {
 		return refusal, nil
 	}
 	op := operation(&req)
-	body := newBuffer()
-	defer recycle(body)
+	body := wire.NewBuffer()
+	defer wire.Recycle(body)
 	*body = appendTransaction(*body, op, &req)
-	r, err := c.call(ctx, http.MethodPut, c.transactionPath(&req), *body)
+	r, err := c.call(ctx, c.resource(http.MethodPut, c.transactionPath(&req), *body))
 	if err != nil {
 		return gateway.Answer{}, err
 	}
@@ -219,15 +195,15 @@ func (c *Client) Do(ctx context.Context, req gateway.Request) (gateway.Answer, e
 		return gateway.Answer{}, err
 	}
 	if err := c.belongs(op, &req, &r.response); err != nil {
-		return gateway.Answer{}, inDoubt(err)
+		return gateway.Answer{}, wire.InDoubt(err)
 	}
-	if m.outcome == outcomeConfirm {
+	if m.Outcome == codetable.Confirm {
 		// The gateway may mean that these ids were used before: by us, in a try that
 		// was given up. Only when it does not know them was nothing charged; a try still
 		// on its way is no question, because a key is sent again only once it has settled.
 		known, err := c.Lookup(ctx, req)
 		if !errors.Is(err, gateway.ErrUnknownKey) {
-			return known, asSent(err)
+			return known, wire.AsSent(err)
 		}
 	}
 	return r.response.answer(&req, m), nil
@@ -247,10 +223,10 @@ func (c *Client) tokenize(ctx context.Context, req *gateway.Request) (gateway.An
 	if c.config.Tokens == TokensSupplied {
 		method, path = http.MethodPut, path+"/"+string(req.Key)
 	}
-	body := newBuffer()
-	defer recycle(body)
+	body := wire.NewBuffer()
+	defer wire.Recycle(body)
 	*body = appendToken(*body, &req.Card)
-	r, err := c.call(ctx, method, path, *body)
+	r, err := c.call(ctx, c.resource(method, path, *body))
 	if err != nil {
 		return gateway.Answer{}, err
 	}
@@ -259,10 +235,10 @@ func (c *Client) tokenize(ctx context.Context, req *gateway.Request) (gateway.An
 		return gateway.Answer{}, err
 	}
 	if err := c.belongsToken(req, &r.response); err != nil {
-		return gateway.Answer{}, inDoubt(err)
+		return gateway.Answer{}, wire.InDoubt(err)
 	}
-	if m.state == batch.Approved && (r.response.Token == "" || r.response.Status == "INVALID") {
-		return gateway.Answer{}, inDoubt(errors.New("mastercard: the answer holds no valid token"))
+	if m.State == batch.Approved && (r.response.Token == "" || r.response.Status == "INVALID") {
+		return gateway.Answer{}, wire.InDoubt(errors.New("mastercard: the answer holds no valid token"))
 	}
 	return r.response.answer(req, m), nil
 }
@@ -270,12 +246,12 @@ func (c *Client) tokenize(ctx context.Context, req *gateway.Request) (gateway.An
 // Lookup implements gateway.Connector.
 func (c *Client) Lookup(ctx context.Context, req gateway.Request) (gateway.Answer, error) {
 	if op, ok := c.profile.Commands[req.Command]; !ok || !op.Lookup {
-		return gateway.Answer{}, notSent(fmt.Errorf("mastercard: %w", gateway.ErrUnsupported))
+		return gateway.Answer{}, wire.NotSent(fmt.Errorf("mastercard: %w", gateway.ErrUnsupported))
 	}
 	if refusal, bad := refuse(&req); bad {
 		return refusal, nil // Do sent nothing either
 	}
-	r, err := c.call(ctx, http.MethodGet, c.transactionPath(&req), nil)
+	r, err := c.call(ctx, c.resource(http.MethodGet, c.transactionPath(&req), nil))
 	if err != nil {
 		return gateway.Answer{}, err
 	}
@@ -284,7 +260,7 @@ func (c *Client) Lookup(ctx context.Context, req gateway.Request) (gateway.Answe
 		return gateway.Answer{}, err
 	}
 	if err := c.belongs(operation(&req), &req, &r.response); err != nil {
-		return gateway.Answer{}, inDoubt(err)
+		return gateway.Answer{}, wire.InDoubt(err)
 	}
 	return r.response.answer(&req, m), nil
 }
@@ -297,16 +273,18 @@ const probe = "cardbatch-check-of-the-connection"
 // can read what "unknown" looks like.
 func (c *Client) Check(ctx context.Context) error {
 	path := fmt.Sprintf("/api/rest/version/%d/information", c.config.Version)
-	r, _, err := c.exchange(ctx, http.MethodGet, path, nil, "")
+	information := c.resource(http.MethodGet, path, nil)
+	information.Anonymous = true
+	r, err := c.call(ctx, information)
 	if err != nil {
-		return fmt.Errorf("mastercard: ask whether the gateway operates: %w", err)
+		return fmt.Errorf("ask whether the gateway operates: %w", err)
 	}
-	if r.status != http.StatusOK || r.response.Status != "OPERATING" {
-		return fmt.Errorf("mastercard: the gateway does not say that it operates (http %d, %q)", r.status, scrub(r.response.Status))
+	if r.Status != http.StatusOK || r.response.Status != "OPERATING" {
+		return fmt.Errorf("mastercard: the gateway does not say that it operates (http %d, %q)", r.Status, wire.Scrub(r.response.Status))
 	}
-	r, err = c.call(ctx, http.MethodGet, c.base+"order/"+probe+"/transaction/"+probe, nil)
+	r, err = c.call(ctx, c.resource(http.MethodGet, c.base+"order/"+probe+"/transaction/"+probe, nil))
 	if err != nil {
-		return fmt.Errorf("mastercard: check the credentials: %w", err)
+		return fmt.Errorf("check the credentials: %w", err)
 	}
 	_, err = c.weigh(kindLookup, &r)
 	if errors.Is(err, gateway.ErrUnknownKey) {
@@ -315,83 +293,56 @@ func (c *Client) Check(ctx context.Context) error {
 	if err == nil {
 		err = errors.New("an order that cannot exist was found")
 	}
-	return fmt.Errorf("mastercard: check the credentials: %w", err)
+	return fmt.Errorf("check the credentials: %w", err)
 }
 
 func (c *Client) transactionPath(req *gateway.Request) string {
 	return c.base + "order/" + string(orderID(req)) + "/transaction/" + string(req.Key)
 }
 
-// call makes an authenticated exchange; its error is an *gateway.Error.
-func (c *Client) call(ctx context.Context, method, path string, body []byte) (reply, error) {
-	authorization, err := c.authorization()
-	if err != nil {
-		return reply{}, notSent(fmt.Errorf("mastercard: get the password: %w", err))
-	}
-	r, written, err := c.exchange(ctx, method, path, body, authorization)
-	if err != nil {
-		err = fmt.Errorf("mastercard: %w", err)
-		if written {
-			return reply{}, inDoubt(err)
-		}
-		return reply{}, notSent(err)
-	}
-	return r, nil
+// reply is what came back, its body read into response as far as it could be.
+type reply struct {
+	wire.Reply
+	response response
 }
 
-// authorization returns the header's value (facts, section 3.1).
-func (c *Client) authorization() (string, error) {
-	c.auth.Lock()
-	defer c.auth.Unlock()
-	if c.auth.header == "" {
-		password, err := c.config.Password()
-		if err != nil {
-			return "", err
-		}
-		if password == "" {
-			return "", errors.New("it is empty")
-		}
-		c.auth.header = "Basic " + base64.StdEncoding.EncodeToString([]byte("merchant."+c.config.MerchantID+":"+password))
-	}
-	return c.auth.header, nil
+const mediaType = "application/json"
+
+// resource is a request to one of the merchant's resources.
+func (c *Client) resource(method, path string, body []byte) wire.Request {
+	return wire.Request{Method: method, Path: path, Accept: mediaType, ContentType: mediaType + "; charset=utf-8", Body: body}
+}
+
+// call makes an exchange; its error is a *gateway.Error.
+func (c *Client) call(ctx context.Context, request wire.Request) (r reply, err error) {
+	r.Reply, err = c.caller.Call(ctx, request, r.response.decode, mediaType)
+	return r, err
 }
 
 // weigh finds what a reply means, or the error that says why it means nothing.
-func (c *Client) weigh(k kind, r *reply) (meaning, error) {
-	m := judge(k, r.status, &r.response)
-	switch m.outcome {
-	case outcomeCredentials:
-		return m, notSent(fmt.Errorf("mastercard: %w (http %d)", gateway.ErrCredentials, r.status))
-	case outcomeBusy:
-		return m, &gateway.Error{Phase: gateway.NotSent, Err: fmt.Errorf("mastercard: %w", gateway.ErrBusy), RetryAfter: c.retryAfter(r.retryAfter)}
-	case outcomeUnknownKey:
-		return m, inDoubt(fmt.Errorf("mastercard: %w", gateway.ErrUnknownKey))
-	case outcomeNoAnswer:
-		return m, inDoubt(r.failure())
+func (c *Client) weigh(k kind, r *reply) (codetable.Meaning, error) {
+	m := judge(k, r.Status, &r.response)
+	switch m.Outcome {
+	case codetable.Credentials:
+		return m, wire.NotSent(fmt.Errorf("mastercard: %w (http %d)", gateway.ErrCredentials, r.Status))
+	case codetable.Busy:
+		return m, &gateway.Error{Phase: gateway.NotSent, Err: fmt.Errorf("mastercard: %w", gateway.ErrBusy), RetryAfter: wire.RetryAfter(r.Header, c.clock())}
+	case codetable.UnknownKey:
+		return m, wire.InDoubt(fmt.Errorf("mastercard: %w", gateway.ErrUnknownKey))
+	case codetable.NoAnswer:
+		return m, wire.InDoubt(r.failure())
 	}
 	return m, nil
 }
 
 func (r *reply) failure() error {
 	switch {
-	case !r.parsed:
-		return fmt.Errorf("mastercard: http %d with %s", r.status, r.defect)
+	case r.Defect != "":
+		return fmt.Errorf("mastercard: http %d with %s", r.Status, r.Defect)
 	case r.response.Error.Cause != "":
-		return fmt.Errorf("mastercard: http %d, %s", r.status, scrub(r.response.Error.Cause))
+		return fmt.Errorf("mastercard: http %d, %s", r.Status, wire.Scrub(r.response.Error.Cause))
 	}
-	return fmt.Errorf("mastercard: http %d with the unknown result %q", r.status, scrub(r.response.Result))
-}
-
-// retryAfter reads seconds or a date; what it cannot read is no advice.
-func (c *Client) retryAfter(header string) time.Duration {
-	const most = 24 * time.Hour
-	if seconds, err := strconv.Atoi(header); err == nil && seconds > 0 {
-		return min(time.Duration(min(seconds, 1<<20))*time.Second, most)
-	}
-	if at, err := http.ParseTime(header); err == nil {
-		return min(max(at.Sub(c.clock()), 0), most)
-	}
-	return 0
+	return fmt.Errorf("mastercard: http %d with the unknown result %q", r.Status, wire.Scrub(r.response.Result))
 }
 
 // refuse ends a request that the gateway could not understand, before it is sent.
@@ -411,16 +362,4 @@ func refuse(req *gateway.Request) (gateway.Answer, bool) {
 
 func refused(code, message string) gateway.Answer {
 	return gateway.Answer{State: batch.Refused, Answer: batch.Answer{Code: code, Message: message}}
-}
-
-func notSent(err error) *gateway.Error { return &gateway.Error{Phase: gateway.NotSent, Err: err} }
-
-func inDoubt(err error) *gateway.Error { return &gateway.Error{Phase: gateway.Sent, Err: err} }
-
-// asSent makes sure that no failed look-up hides that the payment itself was sent.
-func asSent(err error) error {
-	if err == nil {
-		return nil
-	}
-	return inDoubt(err)
 }

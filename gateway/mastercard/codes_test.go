@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"cardbatch/batch"
+	"cardbatch/gateway/internal/codetable"
 )
 
 // Every gateway code of the facts, section 4.2, as a payment's answer with the result
@@ -23,8 +24,8 @@ func TestEveryListedGatewayCodeIsJudged(t *testing.T) {
 			r := &response{Result: words[0]}
 			r.Response.GatewayCode = code
 			for _, k := range []kind{kindPayment, kindLookup} {
-				if m := judge(k, 201, r); m.state != state || len(m.code) != 5 {
-					t.Errorf("%s %s: got %q %q, want %s", words[0], code, m.state, m.code, state)
+				if m := judge(k, 201, r); m.State != state || len(m.Code) != 5 {
+					t.Errorf("%s %s: got %q %q, want %s", words[0], code, m.State, m.Code, state)
 				}
 			}
 		}
@@ -36,48 +37,40 @@ func TestJudgement(t *testing.T) {
 		kind                                          kind
 		status                                        int
 		result, cause, gatewayCode, field, words, why string
-		outcome                                       outcome
+		outcome                                       codetable.Outcome
 		code                                          string
 	}
 	for _, c := range []row{
 		{kindPayment, 201, "SUCCESS", "", "PARTIALLY_APPROVED", "", "", "less than asked", "in_doubt", "02612"},
-		{kindPayment, 201, "SUCCESS", "", "BRAND_NEW", "", "", "a success of an unknown kind", outcomeNoAnswer, ""},
-		{kindPayment, 201, "", "", "APPROVED", "", "", "an approval without a result", outcomeNoAnswer, ""},
-		{kindPayment, 400, "SUCCESS", "", "APPROVED", "", "", "an approval with a bad status", outcomeNoAnswer, ""},
-		{kindPayment, 500, "SUCCESS", "", "APPROVED", "", "", "an approval with a server's error", outcomeNoAnswer, ""},
-		{kindPayment, 401, "ERROR", "INVALID_REQUEST", "", "", "", "401 reads INVALID_REQUEST", outcomeCredentials, ""},
-		{kindLookup, 401, "ERROR", "INVALID_REQUEST", "", "", "unable to find", "401 is never unknown", outcomeCredentials, ""},
-		{kindPayment, 400, "ERROR", "REQUEST_REJECTED", "", "", "", "a firewall", outcomeCredentials, ""},
-		{kindPayment, 201, "ERROR", "SERVER_BUSY", "", "", "", "busy in a 201", outcomeNoAnswer, ""},
+		{kindPayment, 201, "SUCCESS", "", "BRAND_NEW", "", "", "a success of an unknown kind", codetable.NoAnswer, ""},
+		{kindPayment, 201, "", "", "APPROVED", "", "", "an approval without a result", codetable.NoAnswer, ""},
+		{kindPayment, 400, "SUCCESS", "", "APPROVED", "", "", "an approval with a bad status", codetable.NoAnswer, ""},
+		{kindPayment, 500, "SUCCESS", "", "APPROVED", "", "", "an approval with a server's error", codetable.NoAnswer, ""},
+		{kindPayment, 401, "ERROR", "INVALID_REQUEST", "", "", "", "401 reads INVALID_REQUEST", codetable.Credentials, ""},
+		{kindLookup, 401, "ERROR", "INVALID_REQUEST", "", "", "unable to find", "401 is never unknown", codetable.Credentials, ""},
+		{kindPayment, 400, "ERROR", "REQUEST_REJECTED", "", "", "", "a firewall", codetable.Credentials, ""},
+		{kindPayment, 201, "ERROR", "SERVER_BUSY", "", "", "", "busy in a 201", codetable.NoAnswer, ""},
 		{kindPayment, 400, "ERROR", "INVALID_REQUEST", "", "sourceOfFunds.provided.card.number", "", "the number", "refused", "02625"},
 		{kindPayment, 400, "ERROR", "INVALID_REQUEST", "", "sourceOfFunds.provided.card.expiry.month", "", "another field", "refused", "02305"},
-		{kindPayment, 400, "ERROR", "INVALID_REQUEST", "", "", "", "no field", outcomeConfirm, "02302"},
-		{kindPayment, 400, "ERROR", "INVALID_REQUEST", "", "transaction.id", "", "our id", outcomeConfirm, "02302"},
+		{kindPayment, 400, "ERROR", "INVALID_REQUEST", "", "", "", "no field", codetable.Confirm, "02302"},
+		{kindPayment, 400, "ERROR", "INVALID_REQUEST", "", "transaction.id", "", "our id", codetable.Confirm, "02302"},
 		{kindToken, 400, "ERROR", "INVALID_REQUEST", "", "", "", "a token without field", "refused", "02305"},
 		{kindToken, 201, "SUCCESS", "", "BASIC_VERIFICATION_SUCCESSFUL", "", "", "a token", "approved", "02500"},
 		{kindToken, 201, "FAILURE", "", "EXTERNAL_VERIFICATION_DECLINED_EXPIRED_CARD", "", "", "an expired card", "declined", "01101"},
-		{kindLookup, 400, "ERROR", "INVALID_REQUEST", "", "", "Unable to find order x", "not found", outcomeUnknownKey, ""},
-		{kindLookup, 404, "ERROR", "INVALID_REQUEST", "", "", "", "not found by status", outcomeUnknownKey, ""},
-		{kindLookup, 404, "", "", "", "", "", "404 of something else", outcomeNoAnswer, ""},
-		{kindLookup, 400, "ERROR", "INVALID_REQUEST", "", "", "retrieval is not enabled", "another refusal of the look-up", outcomeNoAnswer, ""},
-		{kindLookup, 400, "ERROR", "INVALID_REQUEST", "", "order.amount", "", "a look-up refuses no line", outcomeNoAnswer, ""},
-		{kindPayment, 404, "ERROR", "INVALID_REQUEST", "", "", "unable to find", "a payment is never unknown", outcomeNoAnswer, ""},
+		{kindLookup, 400, "ERROR", "INVALID_REQUEST", "", "", "Unable to find order x", "not found", codetable.UnknownKey, ""},
+		{kindLookup, 404, "ERROR", "INVALID_REQUEST", "", "", "", "not found by status", codetable.UnknownKey, ""},
+		{kindLookup, 404, "", "", "", "", "", "404 of something else", codetable.NoAnswer, ""},
+		{kindLookup, 400, "ERROR", "INVALID_REQUEST", "", "", "retrieval is not enabled", "another refusal of the look-up", codetable.NoAnswer, ""},
+		{kindLookup, 400, "ERROR", "INVALID_REQUEST", "", "order.amount", "", "a look-up refuses no line", codetable.NoAnswer, ""},
+		{kindPayment, 404, "ERROR", "INVALID_REQUEST", "", "", "unable to find", "a payment is never unknown", codetable.NoAnswer, ""},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			r := &response{Result: c.result}
 			r.Response.GatewayCode = c.gatewayCode
 			r.Error.Cause, r.Error.Field, r.Error.Explanation = c.cause, c.field, c.words
-			if m := judge(c.kind, c.status, r); m.outcome != c.outcome || m.code != c.code {
-				t.Errorf("got %s %q, want %s %q", m.outcome, m.code, c.outcome, c.code)
+			if m := judge(c.kind, c.status, r); m.Outcome != c.outcome || m.Code != c.code {
+				t.Errorf("got %s %q, want %s %q", m.Outcome, m.Code, c.outcome, c.code)
 			}
 		})
-	}
-}
-
-func TestEveryRowNamesItsSource(t *testing.T) {
-	for i, m := range meanings {
-		if m.source == "" {
-			t.Errorf("row %d has no source", i+2)
-		}
 	}
 }

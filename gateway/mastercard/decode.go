@@ -7,6 +7,8 @@ import (
 
 	"cardbatch/batch"
 	"cardbatch/gateway"
+	"cardbatch/gateway/internal/codetable"
+	"cardbatch/gateway/internal/wire"
 	"cardbatch/money"
 )
 
@@ -144,27 +146,27 @@ func (c *Client) belongsToken(req *gateway.Request, r *response) error {
 }
 
 // answer turns an answer that is ours into the line's outcome.
-func (r *response) answer(req *gateway.Request, m meaning) gateway.Answer {
+func (r *response) answer(req *gateway.Request, m codetable.Meaning) gateway.Answer {
 	card := &r.SourceOfFunds.Provided.Card
-	a := gateway.Answer{State: m.state, Token: r.Token}
+	a := gateway.Answer{State: m.State, Token: r.Token}
 	a.Answer = batch.Answer{
-		Code:                m.code,
+		Code:                m.Code,
 		Message:             r.explanation(),
-		AuthorizationNumber: scrub(r.Transaction.AuthorizationCode),
-		GatewayCode:         scrub(r.Response.GatewayCode),
-		SchemeCode:          scrub(r.Response.AcquirerCode),
+		AuthorizationNumber: wire.Scrub(r.Transaction.AuthorizationCode),
+		GatewayCode:         wire.Scrub(r.Response.GatewayCode),
+		SchemeCode:          wire.Scrub(r.Response.AcquirerCode),
 		NetworkTransaction:  r.trace(),
-		Card:                remask(card.Number),
+		Card:                wire.Remask(card.Number),
 		CardExpiry:          string(card.Expiry),
 		CardType:            cardTypes[card.Scheme],
 	}
 	if r.Error.Cause != "" {
-		a.GatewayCode = scrub(r.Error.Cause)
+		a.GatewayCode = wire.Scrub(r.Error.Cause)
 	}
 	if req.Command.Phase() != batch.PhaseWallet {
 		a.TransactionID = batch.TransactionID(req.Key)
 	}
-	if m.state == batch.Declined {
+	if m.State == batch.Declined {
 		switch r.Response.AcquirerCode {
 		case "R0", "R1": // the cardholder revoked this series
 			a.Code, a.StopSeries = "01132", true
@@ -198,17 +200,7 @@ func (r *response) explanation() string {
 			parts = append(parts, part)
 		}
 	}
-	return scrub(strings.Join(parts, ": "))
-}
-
-// remask shows first six and last four whatever the gateway put between them,
-// which with a special permission is the number itself (facts, section 3.4).
-func remask(number string) string {
-	n := len(number)
-	if n < 12 || n > 19 {
-		return ""
-	}
-	return number[:6] + strings.Repeat("*", n-10) + number[n-4:]
+	return wire.Scrub(strings.Join(parts, ": "))
 }
 
 var cardTypes = map[string]string{

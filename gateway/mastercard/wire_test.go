@@ -199,24 +199,6 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-func TestRetryAfter(t *testing.T) {
-	now := time.Date(2026, 11, 22, 1, 0, 0, 0, time.UTC)
-	c := &Client{clock: func() time.Time { return now }}
-	for header, want := range map[string]time.Duration{
-		"":                              0,
-		"5":                             5 * time.Second,
-		"-1":                            0,
-		"soon":                          0,
-		"99999999999":                   24 * time.Hour,
-		"Sun, 22 Nov 2026 01:00:30 GMT": 30 * time.Second,
-		"Sun, 22 Nov 2026 00:00:00 GMT": 0,
-	} {
-		if got := c.retryAfter(header); got != want {
-			t.Errorf("%q: got %v, want %v", header, got, want)
-		}
-	}
-}
-
 // The refusal of a replay that the gateway words differently must not hide the charge
 // of the first try.
 func TestARefusedReplayIsConfirmedByLookup(t *testing.T) {

@@ -6,11 +6,14 @@
 // twice, and when Do returns nobody reads the request any more. Requests and answers
 // are net/http's where that helps (parsing answers); only the connection is ours.
 //
-// It follows no redirect, knows no proxy, keeps no cookies, and asks for no compression.
+// It follows no redirect, knows no proxy, keeps no cookies, and asks for no compression;
+// an answer that is compressed all the same (gzip) is read, within the same bound.
 package http1
 
 import (
 	"bufio"
+	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -19,6 +22,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -83,9 +87,11 @@ func New(o Options) *Client {
 // Request is one request. Path begins with a slash and holds nothing to be escaped.
 type Request struct {
 	Method, Path  string
-	Authorization string // header value, or empty
-	ContentType   string // of the body
-	Body          []byte // nil: none; never kept
+	Accept        string      // media type of the answer; empty: any
+	Authorization string      // header value, or empty
+	ContentType   string      // of the body
+	Header        [][2]string // more header fields: names and values
+	Body          []byte      // nil: none; never kept
 }
 
 // Answer is one answer, read whole. Body may be overwritten once the buffer it was read into is used again.
@@ -230,7 +236,7 @@ func (c *conn) exchange(host string, r Request, buf []byte) (a Answer, written b
 		if response.Close {
 			a.Header.Set("Connection", "close")
 		}
-		a.Body, err = readAll(response.Body, buf)
+		a.Body, err = readBody(response, buf)
 		return a, true, c.cause(err)
 	}
 	return Answer{}, true, errInterim
@@ -252,8 +258,14 @@ func (c *conn) reusable(a Answer) bool {
 
 // appendRequest writes the request's head and body.
 func appendRequest(out []byte, host string, r Request) []byte {
-	for _, part := range []string{r.Method, " ", r.Path, " HTTP/1.1\r\nHost: ", host, "\r\nUser-Agent: cardbatch\r\nAccept: application/json\r\n"} {
+	for _, part := range []string{r.Method, " ", r.Path, " HTTP/1.1\r\nHost: ", host, "\r\nUser-Agent: cardbatch\r\n"} {
 		out = append(out, part...)
+	}
+	if r.Accept != "" {
+		out = append(append(append(out, "Accept: "...), r.Accept...), "\r\n"...)
+	}
+	for _, field := range r.Header {
+		out = append(append(append(append(out, field[0]...), ": "...), field[1]...), "\r\n"...)
 	}
 	if r.Authorization != "" {
 		out = append(append(append(out, "Authorization: "...), r.Authorization...), "\r\n"...)
@@ -264,6 +276,26 @@ func appendRequest(out []byte, host string, r Request) []byte {
 		out = append(out, "\r\n"...)
 	}
 	return append(append(out, "\r\n"...), r.Body...)
+}
+
+// readBody reads the body to its end into buf.
+func readBody(response *http.Response, buf []byte) ([]byte, error) {
+	if !strings.EqualFold(response.Header.Get("Content-Encoding"), "gzip") {
+		return readAll(response.Body, buf)
+	}
+	packed, err := readAll(response.Body, nil)
+	if err != nil {
+		return buf[:0], err
+	}
+	plain, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return buf[:0], fmt.Errorf("the compressed answer is damaged: %w", err)
+	}
+	body, err := readAll(io.LimitReader(plain, maxAnswer+1), buf)
+	if err == nil && len(body) > maxAnswer {
+		err = errTooLong
+	}
+	return body, err
 }
 
 // readAll reads to the end into buf.
