@@ -18,9 +18,9 @@ type Contract struct {
 	Reauthorize    bool             // it has the re-authorization option
 	// Account is another gateway that speaks for the same account at the processor and
 	// keeps the contract's wallets; empty: Gateway keeps them.
-	Account GatewayName
-	UnknownSeries  SeriesPolicy
-	Zone           *time.Location // of the merchant
+	Account       GatewayName
+	UnknownSeries SeriesPolicy
+	Zone          *time.Location // of the merchant
 }
 
 // SeriesPolicy says what happens to a merchant-initiated payment without a first

@@ -147,7 +147,7 @@ func newProfile(config Config, environment batch.Mode) gateway.Profile {
 		Kind:        Kind,
 		Environment: environment,
 		Commands: map[batch.Command]gateway.Operation{
-			batch.CreateWallet: token,
+			batch.CreateWallet:             token,
 			batch.UpdateWallet:             token,
 			batch.DisableWallet:            local,
 			batch.EnableWallet:             local,
