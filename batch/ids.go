@@ -56,3 +56,14 @@ func NewKey(merchant MerchantID, ref LineRef, attempt int) Key {
 	h.Write(n[:])
 	return Key(keyEncoding.EncodeToString(h.Sum(nil)[:16]))
 }
+
+// BatchName names a batch of attempts after the keys in it, in their order: 26 characters
+// of lower-case base 32. A restarted program finds the batch again.
+func BatchName(keys []Key) string {
+	h := sha256.New()
+	h.Write([]byte("cardbatch batch name v1"))
+	for _, key := range keys {
+		h.Write([]byte(key))
+	}
+	return keyEncoding.EncodeToString(h.Sum(nil)[:16])
+}

@@ -12,7 +12,7 @@ import (
 
 	"cardbatch/batch"
 	"cardbatch/gateway/mastercard"
-	"cardbatch/gateway/simulator"
+	"cardbatch/gateway/simulator/stage"
 	"cardbatch/pipeline"
 	"cardbatch/store"
 	"cardbatch/vault"
@@ -23,10 +23,10 @@ func TestWhatWasOpenInTheResultComesInASupplementAndTheResultStays(t *testing.T)
 	w := withWallets(t, 1)
 	w.use(w.connect(func(c *mastercard.Config) { c.Settle = time.Hour }))
 	w.wait = 0
-	w.plan(simulator.Pending, "P-1")
-	w.plan(simulator.ResetBefore, "P-2")
-	w.must(w.simulator.Plan(simulator.Fault{Phase: simulator.Unavailable503, Operation: "RETRIEVE", Count: 1}))
-	w.must(w.simulator.Plan(simulator.Fault{Phase: simulator.Unavailable503, Operation: "RETRIEVE", Count: 1}))
+	w.plan(stage.Pending, "P-1")
+	w.plan(stage.ResetBefore, "P-2")
+	w.must(w.simulator.Plan(stage.Fault{Phase: stage.Unavailable503, Operation: "RETRIEVE", Count: 1}))
+	w.must(w.simulator.Plan(stage.Fault{Phase: stage.Unavailable503, Operation: "RETRIEVE", Count: 1}))
 	w.put("a.csv", sheet{ref: "A", sequence: 5, columns: paymentColumns, lines: paymentLines(3, 1)}.String())
 	w.run()
 	rows := w.outcomes("a.res.csv", map[batch.LineRef]string{"P-1": "pending 02000", "P-2": "in_doubt 02103", "P-3": "approved 00000"})
@@ -226,8 +226,8 @@ func sealKey(t *testing.T, v *vault.Vault) string {
 func TestAnOperatorDecidesWhatNoLookupCanEnd(t *testing.T) {
 	w := withWallets(t, 1)
 	w.wait = 0
-	w.fail(simulator.Fault{Phase: simulator.ResetAfter})
-	w.fail(simulator.Fault{Phase: simulator.Unavailable503, Operation: "RETRIEVE"})
+	w.fail(stage.Fault{Phase: stage.ResetAfter})
+	w.fail(stage.Fault{Phase: stage.Unavailable503, Operation: "RETRIEVE"})
 	w.put("a.csv", sheet{ref: "A", columns: anyColumns, lines: []string{
 		row("P-1", "doImmediateWalletPayment", "contract=1 wallet_id=CUST-1 order_ref=O amount=100 currency=EUR"),
 		row("P-2", "doImmediateWalletPayment", "contract=1 wallet_id=CUST-1 order_ref=O amount=100 currency=EUR"),

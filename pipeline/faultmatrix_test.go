@@ -12,7 +12,7 @@ import (
 
 	"cardbatch/batch"
 	"cardbatch/gateway/mastercard"
-	"cardbatch/gateway/simulator"
+	"cardbatch/gateway/simulator/stage"
 )
 
 var update = flag.Bool("update", false, "write docs/fault-matrix.md anew")
@@ -50,15 +50,15 @@ const (
 
 // promised is how a line stands after the run that met a lasting fault; in doubt
 // where nothing else is said.
-func promised(phase simulator.Phase, command batch.Command) batch.LineState {
+func promised(phase stage.Phase, command batch.Command) batch.LineState {
 	switch phase {
-	case simulator.TooMany429, simulator.Unauthorized:
+	case stage.TooMany429, stage.Unauthorized:
 		return batch.Queued // provably not taken
-	case simulator.DuplicateAnswer, simulator.SlowDrip:
+	case stage.DuplicateAnswer, stage.SlowDrip:
 		return batch.Approved
-	case simulator.UnknownCode:
+	case stage.UnknownCode:
 		return batch.Declined // a FAILURE is an answer, whatever its code
-	case simulator.Pending:
+	case stage.Pending:
 		if command != batch.CreateWallet { // a tokenization has no such answer
 			return batch.Pending
 		}
@@ -67,19 +67,19 @@ func promised(phase simulator.Phase, command batch.Command) batch.LineState {
 }
 
 // delays keep the matrix short where a phase's own delay is meant for people.
-var delays = map[simulator.Phase]time.Duration{
-	simulator.SlowDrip:   20 * time.Microsecond,
-	simulator.LateCommit: 20 * time.Millisecond,
+var delays = map[stage.Phase]time.Duration{
+	stage.SlowDrip:   20 * time.Microsecond,
+	stage.LateCommit: 20 * time.Millisecond,
 }
 
 // racing are the phases that the race detector looks at: one of each kind.
-var racing = []simulator.Phase{simulator.ResetAfter, simulator.LateCommit, simulator.DuplicateAnswer, simulator.TooMany429, simulator.Unauthorized, simulator.Pending}
+var racing = []stage.Phase{stage.ResetAfter, stage.LateCommit, stage.DuplicateAnswer, stage.TooMany429, stage.Unauthorized, stage.Pending}
 
 // played are the phases of this run of the test.
-func played() []simulator.PhaseInfo {
-	all := simulator.Phases()
+func played() []stage.PhaseInfo {
+	all := stage.Phases()
 	if raceDetector {
-		all = slices.DeleteFunc(all, func(info simulator.PhaseInfo) bool { return !slices.Contains(racing, info.Phase) })
+		all = slices.DeleteFunc(all, func(info stage.PhaseInfo) bool { return !slices.Contains(racing, info.Phase) })
 	}
 	return all
 }
@@ -90,7 +90,7 @@ type matrix struct {
 	cells map[string]string
 }
 
-func (m *matrix) set(way string, phase simulator.Phase, command batch.Command, text string) {
+func (m *matrix) set(way string, phase stage.Phase, command batch.Command, text string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.cells[way+" "+string(phase)+" "+string(command)] = text
@@ -132,11 +132,11 @@ func TestEveryFaultEndsInOneOutcomeAndAtMostOneCharge(t *testing.T) {
 	}
 }
 
-func playPhase(t *testing.T, m *matrix, info simulator.PhaseInfo) {
+func playPhase(t *testing.T, m *matrix, info stage.PhaseInfo) {
 	w := withWallets(t, 1)
 	originals := w.originals()
 	patience := map[string]time.Duration{lasting: 10 * time.Second, once: 10 * time.Second}
-	if info.Phase == simulator.StallBeforeCommit || info.Phase == simulator.StallAfterCommit {
+	if info.Phase == stage.StallBeforeCommit || info.Phase == stage.StallAfterCommit {
 		patience[lasting] = 100 * time.Millisecond // every call stalls
 		patience[once] = 2 * time.Second           // the others must have the time
 	}
@@ -153,7 +153,7 @@ func playPhase(t *testing.T, m *matrix, info simulator.PhaseInfo) {
 				fields := strings.NewReplacer("$REF", string(ref), "$ORIGINAL", string(originals[ref])).Replace(x.fields)
 				file.lines = append(file.lines, row(string(ref), string(x.command), fields))
 				if way == once {
-					fault := simulator.Fault{Phase: info.Phase, Delay: delays[info.Phase]}
+					fault := stage.Fault{Phase: info.Phase, Delay: delays[info.Phase]}
 					if x.command.MovesMoney() {
 						fault.Key = string(batch.NewKey(acme, ref, 1))
 					}
@@ -161,8 +161,8 @@ func playPhase(t *testing.T, m *matrix, info simulator.PhaseInfo) {
 				}
 			}
 			if way == lasting {
-				w.fail(simulator.Fault{Phase: info.Phase, Delay: delays[info.Phase]})
-				w.fail(simulator.Fault{Phase: info.Phase, Operation: "RETRIEVE", Delay: delays[info.Phase]})
+				w.fail(stage.Fault{Phase: info.Phase, Delay: delays[info.Phase]})
+				w.fail(stage.Fault{Phase: info.Phase, Operation: "RETRIEVE", Delay: delays[info.Phase]})
 			}
 			w.put(name+".csv", file.String())
 			w.use(sick)
@@ -172,7 +172,7 @@ func playPhase(t *testing.T, m *matrix, info simulator.PhaseInfo) {
 			result, _ := w.result(name + ".res.csv")
 
 			w.simulator.Lift()
-			if info.Phase == simulator.LateCommit {
+			if info.Phase == stage.LateCommit {
 				w.eventually("the late commits", func() bool {
 					for _, x := range commands {
 						if x.command.MovesMoney() && w.charges(x.ref(way)) == 0 {

@@ -13,7 +13,7 @@ import (
 	"cardbatch/batch"
 	"cardbatch/gateway"
 	"cardbatch/gateway/mastercard"
-	"cardbatch/gateway/simulator"
+	"cardbatch/gateway/simulator/stage"
 	"cardbatch/pipeline"
 	"cardbatch/store"
 	"cardbatch/store/sqlite"
@@ -50,7 +50,7 @@ func TestAPaymentWaitsForAWalletInDoubtAndIsDoneInTheSameRun(t *testing.T) {
 		row("W-1", "createWallet", "contract=1 wallet_id=CUST-1 card_number=5123450000000008 card_expiry=0139"),
 		row("P-1", "doImmediateWalletPayment", "contract=1 wallet_id=CUST-1 order_ref=O-1 amount=100 currency=EUR"),
 	}}.String())
-	w.must(w.simulator.Plan(simulator.Fault{Phase: simulator.ResetAfter, Operation: "TOKENIZE"}))
+	w.must(w.simulator.Plan(stage.Fault{Phase: stage.ResetAfter, Operation: "TOKENIZE"}))
 	seen := atomic.Bool{}
 	w.reached = func(r *pipeline.Run, name string) {
 		if name != "after submit" {
@@ -400,7 +400,7 @@ func TestWrongCredentialsStopTheGatewayAndLoseNothing(t *testing.T) {
 func TestAGatewayThatAsksToWaitIsAskedAgain(t *testing.T) {
 	t.Parallel()
 	w := withWallets(t, 1)
-	w.must(w.simulator.Plan(simulator.Fault{Phase: simulator.TooMany429, Operation: "PAY", Count: 3}))
+	w.must(w.simulator.Plan(stage.Fault{Phase: stage.TooMany429, Operation: "PAY", Count: 3}))
 	w.put("a.csv", sheet{ref: "A", columns: paymentColumns, lines: paymentLines(2, 1)}.String())
 	w.calm()
 	w.outcomes("a.res.csv", map[batch.LineRef]string{"P-1": "approved 00000", "P-2": "approved 00000"})
@@ -442,7 +442,7 @@ func TestAnOpenCircuitLeavesTheRestUnsentAndTheNextRunGoesOn(t *testing.T) {
 	healthy := w.gateways[bank].Connector
 	w.use(gateway.WithCircuit(w.connect(func(c *mastercard.Config) { c.Settle = time.Hour }), 5, time.Hour, w.clock))
 	w.gateways[bank] = pipeline.Gateway{Connector: w.gateways[bank].Connector, Concurrency: 1}
-	w.must(w.simulator.Plan(simulator.Fault{Phase: simulator.Unavailable503, Operation: "PAY", Count: 1000}))
+	w.must(w.simulator.Plan(stage.Fault{Phase: stage.Unavailable503, Operation: "PAY", Count: 1000}))
 	w.put("a.csv", sheet{ref: "A", columns: paymentColumns, lines: paymentLines(30, 1)}.String())
 	summary := w.run()
 	if summary.InDoubt != 5 || summary.NotSent != 25 || len(summary.Problems) != 1 || summary.Problems[0].Where != "gateway bank" {

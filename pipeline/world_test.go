@@ -24,6 +24,7 @@ import (
 	"cardbatch/gateway"
 	"cardbatch/gateway/mastercard"
 	"cardbatch/gateway/simulator"
+	"cardbatch/gateway/simulator/stage"
 	"cardbatch/money"
 	"cardbatch/pipeline"
 	"cardbatch/sftpio"
@@ -134,8 +135,8 @@ func (w *world) open() {
 func (w *world) connect(change func(*mastercard.Config)) gateway.Connector {
 	w.Helper()
 	c := mastercard.Config{
-		Endpoint: w.endpoint, MerchantID: simulator.DefaultMerchantID, Timeout: 10 * time.Second, MaxConns: 4,
-		Password: func() (string, error) { return simulator.DefaultPassword, nil },
+		Endpoint: w.endpoint, MerchantID: stage.MerchantID, Timeout: 10 * time.Second, MaxConns: 4,
+		Password: func() (string, error) { return stage.Password, nil },
 	}
 	if change != nil {
 		change(&c)
@@ -374,7 +375,7 @@ func (w *world) charged(want int, refs ...batch.LineRef) {
 }
 
 // fail plans a fault that lasts until it is lifted.
-func (w *world) fail(f simulator.Fault) {
+func (w *world) fail(f stage.Fault) {
 	w.Helper()
 	f.Count = 1_000_000
 	w.must(w.simulator.Plan(f))
@@ -513,7 +514,7 @@ func digestOf(text string) string {
 }
 
 // plan makes the line's next request fail once.
-func (w *world) plan(phase simulator.Phase, ref batch.LineRef) {
+func (w *world) plan(phase stage.Phase, ref batch.LineRef) {
 	w.Helper()
-	w.must(w.simulator.Plan(simulator.Fault{Phase: phase, Key: string(batch.NewKey(acme, ref, 1))}))
+	w.must(w.simulator.Plan(stage.Fault{Phase: phase, Key: string(batch.NewKey(acme, ref, 1))}))
 }

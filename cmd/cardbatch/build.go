@@ -21,6 +21,7 @@ import (
 	"cardbatch/gateway"
 	"cardbatch/gateway/mastercard"
 	"cardbatch/gateway/simulator"
+	"cardbatch/gateway/simulator/stage"
 	"cardbatch/money"
 	"cardbatch/pipeline"
 	"cardbatch/sftpio"
@@ -209,8 +210,8 @@ func (in *installation) dial(g config.Gateway) (gateway.Connector, error) {
 		if err != nil {
 			return nil, err
 		}
-		c.Endpoint, c.MerchantID = endpoint, simulator.DefaultMerchantID
-		c.Password = func() (string, error) { return simulator.DefaultPassword, nil }
+		c.Endpoint, c.MerchantID = endpoint, stage.MerchantID
+		c.Password = func() (string, error) { return stage.Password, nil }
 	}
 	return mastercard.New(c, in.clock)
 }

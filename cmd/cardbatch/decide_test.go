@@ -10,6 +10,7 @@ import (
 
 	"cardbatch/batch"
 	"cardbatch/gateway/simulator"
+	"cardbatch/gateway/simulator/stage"
 )
 
 // workspace is an installation whose gateway the test controls.
@@ -31,9 +32,9 @@ func newWorkspace(t *testing.T) *workspace {
 		t.Fatal(err)
 	}
 	w := &workspace{t, filepath.Join(t.TempDir(), "ws"), s}
-	t.Setenv("SIMULATED_PASSWORD", simulator.DefaultPassword)
+	t.Setenv("SIMULATED_PASSWORD", stage.Password)
 	w.cardbatch(exitDone, "init", w.dir)
-	w.edit("cardbatch.yaml", `endpoint: "embedded:"`, "endpoint: "+endpoint+"\n    merchant_id: "+simulator.DefaultMerchantID+"\n    password: env:SIMULATED_PASSWORD")
+	w.edit("cardbatch.yaml", `endpoint: "embedded:"`, "endpoint: "+endpoint+"\n    merchant_id: "+stage.MerchantID+"\n    password: env:SIMULATED_PASSWORD")
 	return w
 }
 
@@ -77,7 +78,7 @@ func (w *workspace) wallet(id string) (wallet walletJSON) {
 
 func TestADecisionOnAWalletLineHasTheEffectsOfTheGatewaysAnswer(t *testing.T) {
 	w := newWorkspace(t)
-	if err := w.simulator.Plan(simulator.Fault{Operation: "TOKENIZE", Phase: simulator.ResetAfter, Count: 4}); err != nil {
+	if err := w.simulator.Plan(stage.Fault{Operation: "TOKENIZE", Phase: stage.ResetAfter, Count: 4}); err != nil {
 		t.Fatal(err)
 	}
 	w.cardbatch(exitNotSent, "run", "--only", "pull,check,enrol")
@@ -128,7 +129,7 @@ func TestADecisionOnAWalletLineHasTheEffectsOfTheGatewaysAnswer(t *testing.T) {
 
 func TestAPendingLineIsDecidedButNeverSentAgain(t *testing.T) {
 	w := newWorkspace(t)
-	if err := w.simulator.Plan(simulator.Fault{Operation: "PAY", Phase: simulator.Pending, Count: 1}); err != nil {
+	if err := w.simulator.Plan(stage.Fault{Operation: "PAY", Phase: stage.Pending, Count: 1}); err != nil {
 		t.Fatal(err)
 	}
 	w.cardbatch(exitNotSent, "run", "--only", "pull,check,enrol,submit")

@@ -24,6 +24,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"cardbatch/gateway/simulator"
+	"cardbatch/gateway/simulator/stage"
 	"cardbatch/internal/sftpserver"
 	"cardbatch/sftpio"
 	"cardbatch/vault"
@@ -194,10 +195,10 @@ func (d *demoWorld) writeConfig() error {
 	}
 	var text bytes.Buffer
 	err = template.Must(template.New("demo").Parse(demoConfig)).Execute(&text, map[string]string{
-		"Endpoint": d.endpoint, "MerchantID": simulator.DefaultMerchantID, "Host": host, "Port": port,
+		"Endpoint": d.endpoint, "MerchantID": stage.MerchantID, "Host": host, "Port": port,
 	})
 	return errors.Join(err,
-		os.WriteFile(d.key("gateway-password"), []byte(simulator.DefaultPassword+"\n"), 0o600),
+		os.WriteFile(d.key("gateway-password"), []byte(stage.Password+"\n"), 0o600),
 		os.WriteFile(d.key("known_hosts"), []byte(d.sftp.KnownHostsLine()+"\n"), 0o600),
 		os.WriteFile(d.config, text.Bytes(), 0o600))
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"cardbatch/gateway/simulator"
+	"cardbatch/gateway/simulator/stage"
 )
 
 func TestDoctorTellsWhatIsWrongAndWhatToDo(t *testing.T) {
@@ -42,7 +42,7 @@ func TestDoctorTellsWhatIsWrongAndWhatToDo(t *testing.T) {
 			if !strings.Contains(stdout, row.want) || !strings.Contains(stderr, row.next) {
 				t.Errorf("want %q and %q in\n%s%s", row.want, row.next, stdout, stderr)
 			}
-			if strings.Contains(stdout+stderr, simulator.DefaultPassword) {
+			if strings.Contains(stdout+stderr, stage.Password) {
 				t.Error("the password shows")
 			}
 		})

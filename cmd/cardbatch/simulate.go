@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"cardbatch/gateway/simulator"
+	"cardbatch/gateway/simulator/stage"
 )
 
 type simulateOptions struct {
@@ -76,7 +77,7 @@ func (a *app) simulate(ctx context.Context, o simulateOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	out := simulateJSON{endpoint, simulator.DefaultMerchantID, simulator.DefaultPassword, endpoint + "/control/"}
+	out := simulateJSON{endpoint, stage.MerchantID, stage.Password, endpoint + "/control/"}
 	if a.json {
 		err = a.printJSONLine(out)
 	} else {

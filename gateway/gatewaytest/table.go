@@ -7,7 +7,7 @@ import (
 	"sync"
 
 	"cardbatch/batch"
-	"cardbatch/gateway/simulator"
+	"cardbatch/gateway/simulator/stage"
 )
 
 // Table is what the suite saw: for each phase and command, how the call ended and how
@@ -19,11 +19,11 @@ type Table struct {
 }
 
 type cell struct {
-	phase   simulator.Phase
+	phase   stage.Phase
 	command batch.Command
 }
 
-func (t *Table) set(phase simulator.Phase, command batch.Command, text string) {
+func (t *Table) set(phase stage.Phase, command batch.Command, text string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.cells[cell{phase, command}] = text
@@ -38,7 +38,7 @@ func (t *Table) Markdown() string {
 	var columns []column
 	for _, command := range t.commands {
 		var cells []string
-		for _, info := range simulator.Phases() {
+		for _, info := range stage.Phases() {
 			cells = append(cells, t.cells[cell{info.Phase, command}])
 		}
 		i := slices.IndexFunc(columns, func(c column) bool { return slices.Equal(c.cells, cells) })
@@ -56,7 +56,7 @@ func (t *Table) Markdown() string {
 		rule += "---|"
 	}
 	b.WriteString("\n" + rule + "\n")
-	for i, info := range simulator.Phases() {
+	for i, info := range stage.Phases() {
 		carriedOut := "no"
 		if info.Commits {
 			carriedOut = "yes"

@@ -10,6 +10,7 @@ import (
 	"cardbatch/gateway"
 	"cardbatch/gateway/mastercard"
 	"cardbatch/gateway/simulator"
+	"cardbatch/gateway/simulator/stage"
 	"cardbatch/money"
 )
 
@@ -28,8 +29,8 @@ func world(t *testing.T, change func(*mastercard.Config)) (*mastercard.Client, *
 	}
 	t.Cleanup(func() { sim.Close() })
 	config := mastercard.Config{
-		Endpoint: endpoint, MerchantID: simulator.DefaultMerchantID, Timeout: 5 * time.Second,
-		Password: func() (string, error) { return simulator.DefaultPassword, nil },
+		Endpoint: endpoint, MerchantID: stage.MerchantID, Timeout: 5 * time.Second,
+		Password: func() (string, error) { return stage.Password, nil },
 	}
 	if change != nil {
 		change(&config)
@@ -160,7 +161,7 @@ func TestWrongPasswordIsNotSent(t *testing.T) {
 func TestSecretsAreAskedOnceAndTheirErrorIsNotSent(t *testing.T) {
 	asked := 0
 	client, _ := world(t, func(c *mastercard.Config) {
-		c.Password = func() (string, error) { asked++; return simulator.DefaultPassword, nil }
+		c.Password = func() (string, error) { asked++; return stage.Password, nil }
 	})
 	for _, name := range []string{"a", "b"} {
 		if _, err := client.Do(t.Context(), payment(name)); err != nil {

@@ -4,9 +4,7 @@ import (
 	"flag"
 	"io"
 	"log"
-	"net"
 	"os"
-	"strings"
 	"testing"
 
 	"cardbatch/batch"
@@ -16,12 +14,6 @@ import (
 )
 
 var update = flag.Bool("update", false, "write the table of phases into docs/gateways.md")
-
-const (
-	docs       = "../../docs/gateways.md"
-	tableBegin = "<!-- phases of mastercard: written by go test ./gateway/mastercard -update -->\n"
-	tableEnd   = "<!-- end of phases -->\n"
-)
 
 // TestMain drops what net/http writes to the standard logger about the second of two
 // answers, as the program does.
@@ -35,29 +27,9 @@ func TestConformance(t *testing.T) {
 		t.Run(string(tokens), func(t *testing.T) {
 			table := gatewaytest.Run(t, func(t *testing.T) gatewaytest.Bench { return bench(t, tokens) })
 			if tokens == mastercard.TokensGenerated && !t.Failed() {
-				compareDocs(t, table.Markdown())
+				gatewaytest.CompareDocs(t, mastercard.Kind, table, *update)
 			}
 		})
-	}
-}
-
-// compareDocs keeps the table in the documentation true.
-func compareDocs(t *testing.T, table string) {
-	text, err := os.ReadFile(docs)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, ok := strings.Cut(string(text), tableBegin)
-	have, after, ok2 := strings.Cut(rest, tableEnd)
-	if !ok || !ok2 {
-		t.Fatalf("%s has no place for the table", docs)
-	}
-	if *update {
-		if err := os.WriteFile(docs, []byte(before+tableBegin+table+tableEnd+after), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	} else if have != table {
-		t.Errorf("the table in %s is stale: run the test with -update", docs)
 	}
 }
 
@@ -73,14 +45,9 @@ func bench(t *testing.T, tokens mastercard.Tokens) gatewaytest.Bench {
 	}
 }
 
-// nobody is a client for a port that was free a moment ago.
+// nobody is a client for a port that nobody may listen on.
 func nobody(t *testing.T) *mastercard.Client {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener.Close()
-	client, _ := world(t, func(c *mastercard.Config) { c.Endpoint = "http://" + listener.Addr().String() })
+	client, _ := world(t, func(c *mastercard.Config) { c.Endpoint = gatewaytest.NobodysEndpoint })
 	return client
 }
 

@@ -16,11 +16,12 @@ import (
 	"cardbatch/batch"
 	"cardbatch/gateway"
 	"cardbatch/gateway/simulator"
+	"cardbatch/gateway/simulator/stage"
 )
 
 func testClient(t *testing.T, endpoint string, change func(*Config)) *Client {
 	t.Helper()
-	config := Config{Endpoint: endpoint, MerchantID: simulator.DefaultMerchantID, Password: func() (string, error) { return simulator.DefaultPassword, nil }, Timeout: 10 * time.Second}
+	config := Config{Endpoint: endpoint, MerchantID: stage.MerchantID, Password: func() (string, error) { return stage.Password, nil }, Timeout: 10 * time.Second}
 	if change != nil {
 		change(&config)
 	}
@@ -183,7 +184,7 @@ func TestTLS(t *testing.T) {
 	req := theRequest()
 	req.Credential = gateway.Credential{Source: "INTERNET"}
 	req.Card = gateway.Card{Number: batch.NewPAN("5123450000000008"), Expiry: "0139"}
-	if err := sim.Plan(simulator.Fault{Phase: simulator.ResetAfter}); err != nil {
+	if err := sim.Plan(stage.Fault{Phase: stage.ResetAfter}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.Do(t.Context(), req); err == nil || gateway.IsNotSent(err) {
@@ -221,7 +222,7 @@ func TestARefusedReplayIsConfirmedByLookup(t *testing.T) {
 	if err != nil || a.State != batch.Approved {
 		t.Errorf("second: %s %s, %v; want the first one's outcome", a.State, a.Code, err)
 	}
-	if err := sim.Plan(simulator.Fault{Phase: simulator.Failure500, Operation: "RETRIEVE"}); err != nil {
+	if err := sim.Plan(stage.Fault{Phase: stage.Failure500, Operation: "RETRIEVE"}); err != nil {
 		t.Fatal(err)
 	}
 	if a, err := c.Do(t.Context(), req); err == nil || gateway.IsNotSent(err) {
@@ -243,7 +244,7 @@ func BenchmarkDo(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	c, err := New(Config{Endpoint: endpoint, MerchantID: simulator.DefaultMerchantID, MaxConns: 64, Password: func() (string, error) { return simulator.DefaultPassword, nil }}, time.Now)
+	c, err := New(Config{Endpoint: endpoint, MerchantID: stage.MerchantID, MaxConns: 64, Password: func() (string, error) { return stage.Password, nil }}, time.Now)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -7,15 +7,17 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"cardbatch/gateway/simulator/stage"
 )
 
 // controlFault is a Fault as /control/faults takes and shows it.
 type controlFault struct {
-	Operation string `json:"operation,omitempty"`
-	Phase     Phase  `json:"phase"`
-	Key       string `json:"key,omitempty"`
-	Count     int    `json:"count,omitempty"`
-	DelayMS   int64  `json:"delay_ms,omitempty"`
+	Operation string      `json:"operation,omitempty"`
+	Phase     stage.Phase `json:"phase"`
+	Key       string      `json:"key,omitempty"`
+	Count     int         `json:"count,omitempty"`
+	DelayMS   int64       `json:"delay_ms,omitempty"`
 }
 
 // serveControl answers /control/…; it needs no credentials, because it is reached
@@ -39,7 +41,7 @@ func (s *Simulator) serveControl(w http.ResponseWriter, r *http.Request, path st
 	case resource == "charges" && r.Method == http.MethodGet:
 		s.streamCharges(w, r.URL.Query().Get("by") == "reference")
 	case resource == "tokens" && r.Method == http.MethodGet:
-		showJSON(w, map[string]int64{"tokens": s.stats.tokens.Load()})
+		showJSON(w, map[string]int64{"tokens": s.Counts.Tokens.Load()})
 	case resource == "stats" && r.Method == http.MethodGet:
 		showJSON(w, s.Stats())
 	case resource == "reset" && r.Method == http.MethodPost:
@@ -54,14 +56,14 @@ func (s *Simulator) serveControl(w http.ResponseWriter, r *http.Request, path st
 }
 
 func (s *Simulator) postFault(w http.ResponseWriter, r *http.Request) {
-	in := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequestBytes))
+	in := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10))
 	in.DisallowUnknownFields()
 	var f controlFault
 	if err := in.Decode(&f); err != nil {
 		http.Error(w, "not a fault: want operation, phase, key, count, delay_ms", http.StatusBadRequest)
 		return
 	}
-	err := s.Plan(Fault{Operation: f.Operation, Phase: f.Phase, Key: f.Key, Count: f.Count, Delay: time.Duration(f.DelayMS) * time.Millisecond})
+	err := s.Plan(stage.Fault{Operation: f.Operation, Phase: f.Phase, Key: f.Key, Count: f.Count, Delay: time.Duration(f.DelayMS) * time.Millisecond})
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
@@ -69,48 +71,20 @@ func (s *Simulator) postFault(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// Charges tells how often a request with the transaction id really had an effect:
-// a charge, a reservation, a capture, a refund or a void.
-func (s *Simulator) Charges(transactionID string) int {
-	n := 0
-	s.eachCharge(func(_ *order, t *transaction) {
-		if t.ID == transactionID {
-			n++
-		}
-	})
-	return n
-}
-
-// eachCharge visits every transaction that had an effect.
-func (s *Simulator) eachCharge(visit func(*order, *transaction)) {
-	for i := range s.accounts.shards {
-		shard := &s.accounts.shards[i]
-		shard.Lock()
-		for _, o := range shard.orders {
-			for j := range o.transactions {
-				if t := &o.transactions[j]; t.moved() {
-					visit(o, t)
-				}
-			}
-		}
-		shard.Unlock()
-	}
-}
-
-// streamCharges writes one JSON object: transaction id, or order reference, to the
+// streamCharges writes one JSON object: key, or order reference, to the
 // number of effects. By reference only payments count, so that a payment made
 // twice under two keys shows.
 func (s *Simulator) streamCharges(w http.ResponseWriter, byReference bool) {
 	counts := map[string]int{}
-	s.eachCharge(func(o *order, t *transaction) {
+	s.eachCharge(func(c stage.Charge) {
 		switch {
 		case !byReference:
-			counts[t.ID]++
-		case t.Operation == opPay || t.Operation == opAuthorize:
-			counts[o.reference]++
+			counts[c.Key]++
+		case c.Payment:
+			counts[c.Reference]++
 		}
 	})
-	w.Header()["Content-Type"] = jsonType
+	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
 	out := bufio.NewWriter(w)
 	defer out.Flush()
 	out.WriteByte('{')
@@ -142,33 +116,14 @@ type Stats struct {
 
 // Stats returns the counts.
 func (s *Simulator) Stats() Stats {
-	c := &s.stats
+	c := &s.Counts
 	return Stats{
-		Requests: c.requests.Load(), Replays: c.replays.Load(), Lookups: c.lookups.Load(), Refusals: c.refusals.Load(),
-		Faults: c.faults.Load(), Orders: c.orders.Load(), Tokens: c.tokens.Load(), Charges: c.charges.Load(),
+		Requests: c.Requests.Load(), Replays: c.Replays.Load(), Lookups: c.Lookups.Load(), Refusals: c.Refusals.Load(),
+		Faults: c.Faults.Load(), Orders: c.Orders.Load(), Tokens: c.Tokens.Load(), Charges: c.Charges.Load(),
 	}
-}
-
-// Reset forgets orders, tokens, faults and counts, on disk too.
-func (s *Simulator) Reset() error {
-	// Every shard is held, so that no event lands between memory and disk.
-	for i := range s.accounts.shards {
-		s.accounts.shards[i].Lock()
-		defer s.accounts.shards[i].Unlock()
-	}
-	if err := s.log.clear(); err != nil {
-		return err
-	}
-	s.accounts.clear()
-	s.faults.reset()
-	c := &s.stats
-	for _, n := range []interface{ Store(int64) }{&c.requests, &c.replays, &c.lookups, &c.charges, &c.refusals, &c.faults, &c.orders, &c.tokens} {
-		n.Store(0)
-	}
-	return nil
 }
 
 func showJSON(w http.ResponseWriter, v any) {
-	w.Header()["Content-Type"] = jsonType
+	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
 	json.NewEncoder(w).Encode(v)
 }

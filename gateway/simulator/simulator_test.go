@@ -6,7 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -18,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	"cardbatch/gateway/simulator/stage"
 )
 
 const card = "5123450000000008"
@@ -54,7 +53,7 @@ type reply struct {
 func call(t *testing.T, s *Simulator, method, path, body string) reply {
 	t.Helper()
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
-	r.SetBasicAuth("merchant."+DefaultMerchantID, DefaultPassword)
+	r.SetBasicAuth("merchant."+stage.MerchantID, stage.Password)
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, r)
 	out := reply{status: w.Code, raw: w.Body.String()}
@@ -66,7 +65,7 @@ func call(t *testing.T, s *Simulator, method, path, body string) reply {
 	return out
 }
 
-const base = "/api/rest/version/100/merchant/" + DefaultMerchantID + "/"
+const base = "/api/rest/version/100/merchant/" + stage.MerchantID + "/"
 
 func put(t *testing.T, s *Simulator, order, id, body string) reply {
 	t.Helper()
@@ -157,7 +156,7 @@ func TestPublishedTriggers(t *testing.T) {
 		saved := call(t, s, "POST", base+"token", fmt.Sprintf(`{"sourceOfFunds":{"provided":{"card":{"number":%q,"expiry":{"month":%q,"year":%q}}}}}`, card, expiry[:2], expiry[2:]))
 		byToken := fmt.Sprintf(`{"apiOperation":"PAY","order":{"amount":"1.00","currency":"EUR"},"sourceOfFunds":{"token":%q}}`, saved.Token)
 		for kind, body := range map[string]string{"number": paying("PAY", "1.00", expiry), "token": byToken} {
-			got := put(t, s, kind+expiry, "1", body)
+			got := put(t, s, kind+expiry, kind+expiry, body)
 			if text := got.Result + " " + got.Response.GatewayCode; text != want {
 				t.Errorf("%s by %s: got %s, want %s", expiry, kind, text, want)
 			}
@@ -165,12 +164,7 @@ func TestPublishedTriggers(t *testing.T) {
 			if want == "SUCCESS APPROVED" {
 				charges = 1
 			}
-			n := 0
-			s.eachCharge(func(o *order, _ *transaction) {
-				if o.id == kind+expiry {
-					n++
-				}
-			})
+			n := s.Charges(kind + expiry)
 			if n != charges {
 				t.Errorf("%s by %s: charged %d times", expiry, kind, n)
 			}
@@ -213,7 +207,7 @@ func TestRequestsAreChecked(t *testing.T) {
 		t.Errorf("an unknown token: %s", got.raw)
 	}
 	r := httptest.NewRequest("PUT", base+"order/o/transaction/t", strings.NewReader(good))
-	r.SetBasicAuth("merchant."+DefaultMerchantID, "wrong")
+	r.SetBasicAuth("merchant."+stage.MerchantID, "wrong")
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, r)
 	if w.Code != http.StatusUnauthorized {
@@ -288,7 +282,7 @@ func TestStateSurvives(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := New(Options{StateFile: path}); !errors.Is(err, errInUse) {
+			if _, err := New(Options{StateFile: path}); !errors.Is(err, stage.ErrInUse) {
 				t.Errorf("a second simulator on one file: %v", err)
 			}
 			if got := s.Stats(); got.Orders != stats.Orders || got.Tokens != stats.Tokens || got.Charges != stats.Charges {
@@ -358,7 +352,7 @@ func TestLimits(t *testing.T) {
 	if got := put(t, s, "a", "r", following("REFUND", "1.00", "a")); got.Result != "SUCCESS" {
 		t.Errorf("a follow-up of an order that is there: %s", got.raw)
 	}
-	if got := put(t, s, "c", "c", strings.Repeat(" ", maxRequestBytes)+"{}"); got.status < 400 {
+	if got := put(t, s, "c", "c", strings.Repeat(" ", 64<<10)+"{}"); got.status < 400 {
 		t.Errorf("a huge request: %d", got.status)
 	}
 	if _, err := s.Start("0.0.0.0:0"); err == nil {
@@ -419,7 +413,7 @@ func TestCloseEndsStallsAndCarriesOutLateCommits(t *testing.T) {
 	}
 	send := func(id string) error {
 		r, _ := http.NewRequest("PUT", endpoint+base+"order/"+id+"/transaction/"+id, strings.NewReader(paying("PAY", "1.00", "0139")))
-		r.SetBasicAuth("merchant."+DefaultMerchantID, DefaultPassword)
+		r.SetBasicAuth("merchant."+stage.MerchantID, stage.Password)
 		resp, err := http.DefaultClient.Do(r)
 		if err == nil {
 			_, err = io.Copy(io.Discard, resp.Body)
@@ -427,10 +421,10 @@ func TestCloseEndsStallsAndCarriesOutLateCommits(t *testing.T) {
 		}
 		return err
 	}
-	if err := s.Plan(Fault{Phase: LateCommit, Key: "late", Delay: time.Hour}); err != nil {
+	if err := s.Plan(stage.Fault{Phase: stage.LateCommit, Key: "late", Delay: time.Hour}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Plan(Fault{Phase: StallBeforeCommit, Key: "stalled"}); err != nil {
+	if err := s.Plan(stage.Fault{Phase: stage.StallBeforeCommit, Key: "stalled"}); err != nil {
 		t.Fatal(err)
 	}
 	if send("late") == nil {
@@ -455,8 +449,8 @@ func TestCloseEndsStallsAndCarriesOutLateCommits(t *testing.T) {
 func TestTokensLookLikeTheGateways(t *testing.T) {
 	s := newSimulator(t, Options{})
 	for range 20 {
-		token := s.newToken()
-		if len(token) != 16 || token[0] != '9' || luhnDigit(token[:15]) != token[15] {
+		token := call(t, s, "POST", base+"token", `{"sourceOfFunds":{"provided":{"card":{"number":"`+card+`","expiry":{"month":"1","year":"39"}}}}}`).Token
+		if len(token) != 16 || token[0] != '9' || stage.LuhnDigit(token[:15]) != token[15] {
 			t.Errorf("got %s", token)
 		}
 	}
@@ -488,25 +482,6 @@ func FuzzPutTransaction(f *testing.F) {
 	})
 }
 
-func FuzzParseEvent(f *testing.F) {
-	f.Add([]byte(`00000000 {}`))
-	f.Add([]byte("\n"))
-	f.Fuzz(func(t *testing.T, line []byte) {
-		e, ok := parseEvent(line)
-		if !ok {
-			return
-		}
-		text, err := json.Marshal(e)
-		if err != nil {
-			t.Fatal(err)
-		}
-		again, ok := parseEvent(fmt.Appendf(nil, "%08x %s", crc32.ChecksumIEEE(text), text))
-		if !ok || !cmp.Equal(e, again) {
-			t.Errorf("written and read again: %+v, %+v", e, again)
-		}
-	})
-}
-
 func BenchmarkPay(b *testing.B) {
 	s, err := New(Options{})
 	if err != nil {
@@ -514,11 +489,10 @@ func BenchmarkPay(b *testing.B) {
 	}
 	defer s.Close()
 	body := paying("PAY", "1.00", "0139")
-	auth := basicAuth(DefaultMerchantID, DefaultPassword)
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		r := httptest.NewRequest("PUT", fmt.Sprint(base, "order/k", i, "/transaction/k", i), strings.NewReader(body))
-		r.Header.Set("Authorization", auth)
+		r.SetBasicAuth("merchant."+stage.MerchantID, stage.Password)
 		w := httptest.NewRecorder()
 		s.ServeHTTP(w, r)
 		if w.Code != http.StatusCreated {
@@ -542,17 +516,13 @@ func BenchmarkMemoryOfAnOrder(b *testing.B) {
 		runtime.GC()
 		runtime.ReadMemStats(&before)
 		for i := range orders {
-			in := new(restRequest)
-			if err := json.Unmarshal([]byte(paying("PAY", "1.00", "0139")), in); err != nil {
-				b.Fatal(err)
-			}
 			id := fmt.Sprintf("%026d", i)
-			p, err := parsePayment(id, id, in)
-			if err != nil {
-				b.Fatal(err)
-			}
-			if _, err := s.carryOut(p, disguise{}); err != nil {
-				b.Fatal(err)
+			r := httptest.NewRequest("PUT", base+"order/"+id+"/transaction/"+id, strings.NewReader(paying("PAY", "1.00", "0139")))
+			r.SetBasicAuth("merchant."+stage.MerchantID, stage.Password)
+			w := httptest.NewRecorder()
+			s.ServeHTTP(w, r)
+			if w.Code != http.StatusCreated {
+				b.Fatal(w.Body.String())
 			}
 		}
 		runtime.GC()
@@ -572,7 +542,7 @@ func TestTheDocumentationListsEveryPhase(t *testing.T) {
 	}
 	var table strings.Builder
 	table.WriteString("| Phase | What the caller sees | Carried out |\n|---|---|---|\n")
-	for _, p := range Phases() {
+	for _, p := range stage.Phases() {
 		fmt.Fprintf(&table, "| `%s` | %s | %s |\n", p.Phase, p.Says, map[bool]string{true: "yes", false: "no"}[p.Commits])
 	}
 	before, rest, ok := strings.Cut(string(text), begin)

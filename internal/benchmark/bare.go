@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"cardbatch/batch"
-	"cardbatch/gateway/simulator"
+	"cardbatch/gateway/simulator/stage"
 )
 
 // bareLoop is what any program must do at least: post the bodies and read the
@@ -22,8 +22,8 @@ func bareLoop(endpoint string, payments, concurrency int) error {
 	transport.MaxConnsPerHost, transport.MaxIdleConnsPerHost, transport.MaxIdleConns = concurrency, concurrency, concurrency
 	b := bare{
 		client: &http.Client{Transport: transport, Timeout: time.Minute},
-		base:   endpoint + "/api/rest/version/100/merchant/" + simulator.DefaultMerchantID,
-		header: "Basic " + base64.StdEncoding.EncodeToString([]byte("merchant."+simulator.DefaultMerchantID+":"+simulator.DefaultPassword)),
+		base:   endpoint + "/api/rest/version/100/merchant/" + stage.MerchantID,
+		header: "Basic " + base64.StdEncoding.EncodeToString([]byte("merchant."+stage.MerchantID+":"+stage.Password)),
 	}
 	token, err := b.send(http.MethodPost, "/token", []byte(`{"sourceOfFunds":{"type":"CARD","provided":{"card":{"number":"5123450000000008","expiry":{"month":"01","year":"39"}}}}}`))
 	if err != nil {

@@ -28,6 +28,7 @@ import (
 	"cardbatch/batch"
 	"cardbatch/formats/batchfile"
 	"cardbatch/gateway/simulator"
+	"cardbatch/gateway/simulator/stage"
 	"cardbatch/vault"
 )
 
@@ -304,8 +305,8 @@ func newWorkspace(dir, endpoint string) (workspace, error) {
 	}
 	return w, errors.Join(
 		vault.Create(filepath.Join(dir, "keys", "vault.json")),
-		os.WriteFile(filepath.Join(dir, "keys", "password"), []byte(simulator.DefaultPassword), 0o600),
-		os.WriteFile(filepath.Join(dir, "cardbatch.yaml"), fmt.Appendf(nil, configuration, endpoint, simulator.DefaultMerchantID, *concurrency), 0o600))
+		os.WriteFile(filepath.Join(dir, "keys", "password"), []byte(stage.Password), 0o600),
+		os.WriteFile(filepath.Join(dir, "cardbatch.yaml"), fmt.Appendf(nil, configuration, endpoint, stage.MerchantID, *concurrency), 0o600))
 }
 
 const configuration = `environment: TEST

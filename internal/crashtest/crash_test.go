@@ -22,6 +22,7 @@ import (
 
 	"cardbatch/batch"
 	"cardbatch/gateway/simulator"
+	"cardbatch/gateway/simulator/stage"
 	"cardbatch/internal/killable"
 	"cardbatch/vault"
 )
@@ -81,8 +82,8 @@ func newWorld(t *testing.T, night scenario) *world {
 	if err := vault.Create(filepath.Join(w.dir, "keys", "vault.json")); err != nil {
 		t.Fatal(err)
 	}
-	w.write("keys/password", simulator.DefaultPassword)
-	w.write("cardbatch.yaml", fmt.Sprintf(config, endpoint, simulator.DefaultMerchantID))
+	w.write("keys/password", stage.Password)
+	w.write("cardbatch.yaml", fmt.Sprintf(config, endpoint, stage.MerchantID))
 	if len(night.before) > 0 {
 		w.receive(night.before)
 		w.finish()

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"cardbatch/gateway/simulator"
+	"cardbatch/gateway/simulator/stage"
 	"cardbatch/internal/killable"
 	"cardbatch/vault"
 )
@@ -250,8 +251,8 @@ func TestCrashesAndDoubtLeakNoCardNumber(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, content := range map[string]string{
-		"keys/password":  simulator.DefaultPassword,
-		"cardbatch.yaml": fmt.Sprintf(config, endpoint, simulator.DefaultMerchantID),
+		"keys/password":  stage.Password,
+		"cardbatch.yaml": fmt.Sprintf(config, endpoint, stage.MerchantID),
 		"in/1.csv":       fmt.Sprintf(walletFile, "WAL"),
 		"in/2.csv":       fmt.Sprintf(paymentFile, "PAY"),
 	} {
@@ -264,8 +265,8 @@ func TestCrashesAndDoubtLeakNoCardNumber(t *testing.T) {
 		return start(t, dir, name, environ, "--config", settings, "--log-level", "debug", "--clock", "2026-11-21T23:00:00Z", "run")
 	}
 	// A wallet creation in doubt, and one whose number fails on the way.
-	for _, phase := range []simulator.Phase{simulator.ResetAfter, simulator.Truncated} {
-		if err := s.Plan(simulator.Fault{Phase: phase, Operation: "TOKENIZE"}); err != nil {
+	for _, phase := range []stage.Phase{stage.ResetAfter, stage.Truncated} {
+		if err := s.Plan(stage.Fault{Phase: phase, Operation: "TOKENIZE"}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,4 +1,4 @@
-package simulator
+package stage
 
 import (
 	"bytes"
@@ -6,10 +6,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
-
-	"cardbatch/gateway/internal/jsontext"
 )
 
 // Phase names a way to fail. The part after the underscore says on which side of
@@ -62,24 +59,24 @@ var phaseList = []PhaseInfo{
 	{LateCommit, true, "the connection is reset at once; carried out a moment later (delay, 200 ms)", (*scene).commitLate},
 	{ResetBefore, false, "the connection is reset", (*scene).reset},
 	{ResetAfter, true, "the connection is reset", (*scene).reset},
-	{Unavailable503, false, "503 SERVER_BUSY", fixed(http.StatusServiceUnavailable, errorBody("SERVER_BUSY"))},
-	{Failure500, true, "500 SERVER_FAILED", fixed(http.StatusInternalServerError, errorBody("SERVER_FAILED"))},
+	{Unavailable503, false, "503", failing(http.StatusServiceUnavailable)},
+	{Failure500, true, "500", failing(http.StatusInternalServerError)},
 	{Truncated, true, "half of the answer", (*scene).truncate},
 	{WrongReference, true, "an answer about another order", (*scene).plain},
 	{DuplicateAnswer, true, "the answer twice on one connection", (*scene).twice},
 	{SlowDrip, true, "the answer byte by byte (delay each, 1 ms)", (*scene).drip},
 	{TooMany429, false, "429 with Retry-After: 1", (*scene).tooMany},
 	{HTMLError, true, "200 with an HTML page", typed(http.StatusOK, "text/html; charset=utf-8", "<html><body><h1>Service temporarily unavailable</h1></body></html>")},
-	{EmptyBody, true, "201 without a body", typed(http.StatusCreated, "application/json;charset=UTF-8", "")},
+	{EmptyBody, true, "a success without a body", (*scene).empty},
 	{WrongType, true, "the answer as text/plain", (*scene).wrongType},
 	{Oversized, true, "an answer of a megabyte", (*scene).oversize},
 	{Redirect, false, "307 to another place", (*scene).redirect},
-	{Unauthorized, false, "401", fixed(http.StatusUnauthorized, errorBody("INVALID_REQUEST"))},
-	{Timeout408, false, "408", fixed(http.StatusRequestTimeout, "")},
-	{Pending, true, "PENDING; look-ups tell the outcome", (*scene).plain},
-	{Unknown, true, "UNKNOWN; look-ups tell the outcome", (*scene).plain},
-	{LockFailure, false, "FAILURE with LOCK_FAILURE", failure(lockFailure)},
-	{UnknownCode, false, "FAILURE with a code that no document lists", failure("BRAND_NEW_CODE")},
+	{Unauthorized, false, "401", failing(http.StatusUnauthorized)},
+	{Timeout408, false, "408", (*scene).timeout},
+	{Pending, true, "the gateway answers later; look-ups tell the outcome", (*scene).plain},
+	{Unknown, true, "the gateway does not know itself; look-ups tell the outcome", (*scene).plain},
+	{LockFailure, false, "another request for the same thing is under way", (*scene).refuse},
+	{UnknownCode, false, "a decline with a code that no document lists", (*scene).refuse},
 	{UnknownResult, true, "a result that no document lists", (*scene).plain},
 }
 
@@ -91,51 +88,86 @@ func init() {
 	}
 }
 
-// disguises are the answers of phases that answer in form, but not the truth.
-var disguises = map[Phase]disguise{
-	WrongReference: {foreign: true},
-	Pending:        {code: pending},
-	Unknown:        {code: unknown},
-	UnknownResult:  {result: "PERHAPS"},
+// disguised are the phases that answer in form, but not the truth.
+var disguised = map[Phase]bool{WrongReference: true, Pending: true, Unknown: true, UnknownResult: true, LockFailure: true, UnknownCode: true}
+
+// Call is one request on its way: what it is, and how its protocol speaks.
+type Call struct {
+	Operation string
+	Key       string // the caller's key: the identifier that it chose
+	Reference string // the merchant's order reference; FAULT-<PHASE>-… plans a fault
+	Lookup    bool   // it asks and changes nothing
+
+	ContentType string // of the protocol's answers
+	// Commit carries the request out and answers: with the truth, or as the phase wants
+	// it (WrongReference, Pending, Unknown, UnknownResult). It may be called once.
+	Commit func(Phase) (status int, body []byte)
+	// Refuse answers LockFailure and UnknownCode, where nothing is carried out.
+	Refuse func(Phase) (status int, body []byte)
+	// Error is the body of an error answer with the status: 401, 500, 503.
+	Error func(status int) []byte
 }
 
-func errorBody(cause string) string {
-	return `{"error":{"cause":"` + cause + `"},"result":"ERROR"}`
-}
-
-// scene is one request on its way to fail. commit carries it out; it was called
+// scene is one request on its way to fail. Commit carries it out; it was called
 // already when the phase commits, except by commitLate.
 type scene struct {
-	s      *Simulator
+	*Call
+	s      *Stage
 	w      http.ResponseWriter
 	r      *http.Request
+	phase  Phase
 	delay  time.Duration
-	commit func(disguise) (int, []byte)
 	status int
 	body   []byte
 }
 
-// play answers a request, or fails as the fault says.
-func (s *Simulator) play(w http.ResponseWriter, r *http.Request, f Fault, commit func(disguise) (int, []byte)) {
+// Play answers a request, or fails as a fault says.
+func (s *Stage) Play(w http.ResponseWriter, r *http.Request, c *Call) {
+	if c.Lookup {
+		s.Counts.Lookups.Add(1)
+	}
+	f := s.faults.next(c)
 	info, failing := phases[f.Phase]
 	if !failing {
-		status, body := commit(disguise{})
-		writeJSON(w, status, body)
+		status, body := c.Commit("")
+		Write(w, status, c.ContentType, body)
 		return
 	}
-	x := &scene{s: s, w: w, r: r, delay: f.Delay, commit: commit}
+	x := &scene{Call: c, s: s, w: w, r: r, phase: f.Phase, delay: f.Delay}
 	if info.Commits && f.Phase != LateCommit {
-		x.status, x.body = commit(disguises[f.Phase])
+		shown := f.Phase
+		if !disguised[shown] {
+			shown = ""
+		}
+		x.status, x.body = c.Commit(shown)
 	}
-	s.stats.faults.Add(1) // after the commit, so that who waits for it finds the charge
+	s.Counts.Faults.Add(1) // after the commit, so that who waits for it finds the charge
 	info.play(x)
 }
 
-func (x *scene) plain() { writeJSON(x.w, x.status, x.body) }
-
-func fixed(status int, body string) func(*scene) {
-	return func(x *scene) { writeJSON(x.w, status, []byte(body)) }
+// Write answers.
+func Write(w http.ResponseWriter, status int, contentType string, body []byte) {
+	h := w.Header()
+	h["Content-Type"] = []string{contentType}
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	w.WriteHeader(status)
+	w.Write(body) // a caller that left has its answer by look-up
 }
+
+func (x *scene) plain() { Write(x.w, x.status, x.ContentType, x.body) }
+
+func failing(status int) func(*scene) {
+	return func(x *scene) { Write(x.w, status, x.ContentType, x.Error(status)) }
+}
+
+func (x *scene) refuse() {
+	status, body := x.Refuse(x.phase)
+	Write(x.w, status, x.ContentType, body)
+}
+
+func (x *scene) timeout() { Write(x.w, http.StatusRequestTimeout, x.ContentType, nil) }
+
+func (x *scene) empty() { Write(x.w, x.status, x.ContentType, nil) }
 
 func typed(status int, contentType, body string) func(*scene) {
 	return func(x *scene) {
@@ -172,7 +204,7 @@ func (x *scene) reset() {
 
 // stall waits until the caller is gone, the limit is reached or the simulator closes.
 func (x *scene) stall() {
-	limit := x.s.options.StallLimit
+	limit := x.s.Options.StallLimit
 	if x.delay > 0 {
 		limit = min(x.delay, limit)
 	}
@@ -187,7 +219,7 @@ func (x *scene) stall() {
 }
 
 func (x *scene) commitLate() {
-	delay := min(or(x.delay, 200*time.Millisecond), x.s.options.StallLimit)
+	delay := min(Or(x.delay, 200*time.Millisecond), x.s.Options.StallLimit)
 	x.s.late.Go(func() {
 		timer := time.NewTimer(delay)
 		defer timer.Stop()
@@ -195,14 +227,14 @@ func (x *scene) commitLate() {
 		case <-timer.C:
 		case <-x.s.closing: // what was accepted is carried out before the end
 		}
-		x.commit(disguise{})
+		x.Commit("")
 	})
 	x.reset()
 }
 
 func (x *scene) truncate() {
 	h := x.w.Header()
-	h["Content-Type"] = jsonType
+	h["Content-Type"] = []string{x.ContentType}
 	h.Set("Content-Length", strconv.Itoa(len(x.body)))
 	x.w.WriteHeader(x.status)
 	x.w.Write(x.body[:len(x.body)/2])
@@ -213,7 +245,7 @@ func (x *scene) truncate() {
 func (x *scene) twice() {
 	var b bytes.Buffer
 	for range 2 {
-		b.WriteString("HTTP/1.1 " + strconv.Itoa(x.status) + " " + http.StatusText(x.status) + "\r\nContent-Type: " + jsonType[0] +
+		b.WriteString("HTTP/1.1 " + strconv.Itoa(x.status) + " " + http.StatusText(x.status) + "\r\nContent-Type: " + x.ContentType +
 			"\r\nContent-Length: " + strconv.Itoa(len(x.body)) + "\r\n\r\n")
 		b.Write(x.body)
 	}
@@ -228,11 +260,11 @@ func (x *scene) twice() {
 
 func (x *scene) drip() {
 	h := x.w.Header()
-	h["Content-Type"] = jsonType
+	h["Content-Type"] = []string{x.ContentType}
 	h.Set("Content-Length", strconv.Itoa(len(x.body)))
 	x.w.WriteHeader(x.status)
 	flusher := http.NewResponseController(x.w)
-	tick := time.NewTicker(max(min(or(x.delay, time.Millisecond), time.Second), time.Microsecond))
+	tick := time.NewTicker(max(min(Or(x.delay, time.Millisecond), time.Second), time.Microsecond))
 	defer tick.Stop()
 	for i := range x.body {
 		select {
@@ -256,41 +288,10 @@ func (x *scene) wrongType() { typed(x.status, "text/plain", string(x.body))(x) }
 
 func (x *scene) oversize() {
 	pad := bytes.Repeat([]byte{' '}, 1<<20)
-	typed(x.status, jsonType[0], string(x.body[:1])+string(pad)+string(x.body[1:]))(x)
+	typed(x.status, x.ContentType, string(x.body[:1])+string(pad)+string(x.body[1:]))(x)
 }
 
 func (x *scene) redirect() {
 	x.w.Header().Set("Location", x.r.URL.Path+"x")
 	x.w.WriteHeader(http.StatusTemporaryRedirect)
-}
-
-// failure answers a FAILURE with the gateway code; nothing is carried out.
-func failure(code string) func(*scene) {
-	return func(x *scene) {
-		order, id := pathIDs(x.r.URL.Path)
-		w := jsontext.Writer{}
-		w.Open("")
-		w.Text("merchant", x.s.options.MerchantID)
-		w.Open("order")
-		w.Text("id", order)
-		w.Close()
-		w.Open("response")
-		w.Text("gatewayCode", code)
-		w.Close()
-		w.Text("result", "FAILURE")
-		w.Open("transaction")
-		w.Text("id", id)
-		w.Close()
-		w.Close()
-		writeJSON(x.w, http.StatusCreated, w.Buf)
-	}
-}
-
-// pathIDs reads …/order/{order}/transaction/{id}; a token's path has none.
-func pathIDs(path string) (order, id string) {
-	parts := strings.Split(path, "/")
-	if n := len(parts); n >= 4 && parts[n-2] == "transaction" {
-		return parts[n-3], parts[n-1]
-	}
-	return "", ""
 }

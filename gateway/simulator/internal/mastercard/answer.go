@@ -1,13 +1,12 @@
-package simulator
+package mastercard
 
 import (
 	"errors"
 	"net/http"
-	"slices"
-	"strconv"
 	"strings"
 
 	"cardbatch/gateway/internal/jsontext"
+	"cardbatch/gateway/simulator/stage"
 	"cardbatch/money"
 )
 
@@ -18,6 +17,14 @@ type disguise struct {
 	foreign bool   // about another order and transaction
 }
 
+// disguises are the answers of phases that answer in form, but not the truth.
+var disguises = map[stage.Phase]disguise{
+	stage.WrongReference: {foreign: true},
+	stage.Pending:        {code: pending},
+	stage.Unknown:        {code: unknown},
+	stage.UnknownResult:  {result: "PERHAPS"},
+}
+
 // types are the values of transaction.type (facts, section 3.6).
 var types = map[string]string{
 	opPay: "PAYMENT", opAuthorize: "AUTHORIZATION", opVerify: "VERIFICATION", opCapture: "CAPTURE", opRefund: "REFUND", opVoid: "VOID_PAYMENT",
@@ -25,13 +32,13 @@ var types = map[string]string{
 
 // answer writes a transaction as the gateway shows it (facts, section 3.6); its
 // order's shard is locked.
-func (s *Simulator) answer(o *order, t *transaction, d disguise) []byte {
+func (g *Gateway) answer(o *order, t *transaction, d disguise) []byte {
 	code, orderID, id := t.Code, o.id, t.ID
 	if d.code != "" {
 		code = d.code
 	}
 	if d.foreign {
-		orderID, id = reverse(o.id), reverse(t.ID)
+		orderID, id = stage.Reverse(o.id), stage.Reverse(t.ID)
 	}
 	currency := money.Currency(o.currency)
 	amount := func(minor int64) string { return money.Amount{Minor: minor, Currency: currency}.Decimal() }
@@ -43,7 +50,7 @@ func (s *Simulator) answer(o *order, t *transaction, d disguise) []byte {
 		w.Text("transactionIdentifier", traceOf(o.transactions[0].ID))
 		w.Close()
 	}
-	w.Text("merchant", s.options.MerchantID)
+	w.Text("merchant", g.stage.Options.MerchantID)
 	w.Open("order")
 	w.Raw("amount", amount(o.amount))
 	w.Text("currency", o.currency)
@@ -58,7 +65,7 @@ func (s *Simulator) answer(o *order, t *transaction, d disguise) []byte {
 	w.Text("acquirerCode", acquirerCodes[code])
 	w.Text("gatewayCode", code)
 	w.Close()
-	w.Text("result", or(d.result, or(results[code], "FAILURE")))
+	w.Text("result", stage.Or(d.result, stage.Or(results[code], "FAILURE")))
 	w.Open("sourceOfFunds")
 	w.Open("provided")
 	w.Open("card")
@@ -79,7 +86,7 @@ func (s *Simulator) answer(o *order, t *transaction, d disguise) []byte {
 	w.Open("transaction")
 	w.Raw("amount", amount(t.Amount))
 	if t.Code == approved {
-		w.Text("authorizationCode", digitsOf(t.ID, 6))
+		w.Text("authorizationCode", stage.DigitsOf(t.ID, 6))
 	}
 	w.Text("currency", o.currency)
 	w.Text("id", id)
@@ -91,18 +98,18 @@ func (s *Simulator) answer(o *order, t *transaction, d disguise) []byte {
 }
 
 // tokenAnswer writes a saved card (facts, section 5).
-func (s *Simulator) tokenAnswer(id string, saved token, d disguise) []byte {
+func (g *Gateway) tokenAnswer(id string, saved token, d disguise) []byte {
 	masked := saved.card
 	if d.foreign {
-		masked = reverse(masked)
+		masked = stage.Reverse(masked)
 	}
 	w := jsontext.Writer{Buf: make([]byte, 0, 512)}
 	w.Open("")
-	w.Text("repositoryId", s.options.MerchantID)
+	w.Text("repositoryId", g.stage.Options.MerchantID)
 	w.Open("response")
 	w.Text("gatewayCode", "BASIC_VERIFICATION_SUCCESSFUL")
 	w.Close()
-	w.Text("result", or(d.result, or(results[or(d.code, approved)], "FAILURE")))
+	w.Text("result", stage.Or(d.result, stage.Or(results[stage.Or(d.code, approved)], "FAILURE")))
 	w.Open("sourceOfFunds")
 	w.Open("provided")
 	w.Open("card")
@@ -120,9 +127,38 @@ func (s *Simulator) tokenAnswer(id string, saved token, d disguise) []byte {
 	return w.Buf
 }
 
+// failure answers a FAILURE where nothing was carried out.
+func (g *Gateway) failure(orderID, id string, shown stage.Phase) []byte {
+	code := "BRAND_NEW_CODE"
+	if shown == stage.LockFailure {
+		code = lockFailure
+	}
+	w := jsontext.Writer{}
+	w.Open("")
+	w.Text("merchant", g.stage.Options.MerchantID)
+	w.Open("order")
+	w.Text("id", orderID)
+	w.Close()
+	w.Open("response")
+	w.Text("gatewayCode", code)
+	w.Close()
+	w.Text("result", "FAILURE")
+	w.Open("transaction")
+	w.Text("id", id)
+	w.Close()
+	w.Close()
+	return w.Buf
+}
+
+// errorBody is the error object of a status that says nothing of the request.
+func errorBody(status int) []byte {
+	cause := map[int]string{http.StatusServiceUnavailable: "SERVER_BUSY", http.StatusInternalServerError: "SERVER_FAILED"}[status]
+	return []byte(`{"error":{"cause":"` + stage.Or(cause, "INVALID_REQUEST") + `"},"result":"ERROR"}`)
+}
+
 // refusal writes an error object (facts, section 4.3) for what went wrong.
-func (s *Simulator) refusal(status int, err error) (int, []byte) {
-	s.stats.refusals.Add(1)
+func (g *Gateway) refusal(status int, err error) (int, []byte) {
+	g.stage.Counts.Refusals.Add(1)
 	var why *invalid
 	cause := "INVALID_REQUEST"
 	if !errors.As(err, &why) {
@@ -143,27 +179,12 @@ func (s *Simulator) refusal(status int, err error) (int, []byte) {
 }
 
 // traceOf makes the scheme transaction id of the order's first transaction: 15 digits.
-func traceOf(id string) string { return digitsOf(id, 15) }
-
-// digitsOf derives digits from an id, always the same ones.
-func digitsOf(id string, n int) string {
-	digits := strconv.FormatUint(uint64(fnvStart.add(id)), 10)
-	for len(digits) < n {
-		digits = "0" + digits
-	}
-	return digits[len(digits)-n:]
-}
-
-func reverse(s string) string {
-	b := []byte(s)
-	slices.Reverse(b)
-	return string(b)
-}
+func traceOf(id string) string { return stage.DigitsOf(id, 15) }
 
 var schemes = func() map[string]string {
-	byMask := make(map[string]string, len(testCards))
-	for number, scheme := range testCards {
-		byMask[maskedNumber(number)] = scheme
+	byMask := make(map[string]string, len(stage.TestCards))
+	for number, scheme := range stage.TestCards {
+		byMask[stage.Mask(number)] = scheme
 	}
 	return byMask
 }()

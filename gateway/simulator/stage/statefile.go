@@ -1,7 +1,8 @@
-package simulator
+package stage
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,7 +16,7 @@ import (
 )
 
 // stateLog is the append-only file of events: one line each, a checksum in hex, a
-// space, the event as JSON. It is written before the answer leaves, so that what
+// space, the protocol, a space, the event as JSON. It is written before the answer leaves, so that what
 // was answered is still known to the next program. It is not synced: a simulator's
 // memory may die with the machine, not with the process. No card numbers in it.
 type stateLog struct {
@@ -28,12 +29,13 @@ type stateLog struct {
 
 var (
 	errDamaged = errors.New("the simulator's state file is damaged; move it away to start afresh")
-	errInUse   = errors.New("another simulator uses this state file")
+	// ErrInUse: another simulator keeps its state in the file.
+	ErrInUse = errors.New("another simulator uses this state file")
 )
 
 // openLog opens or makes the file and replays it. A torn last line, of a program
 // that died while writing, is cut off; any other damage is an error.
-func openLog(path string, replay func(*event)) (*stateLog, error) {
+func openLog(path string, replay func(protocol string, event json.RawMessage) error) (*stateLog, error) {
 	if path == "" {
 		return &stateLog{}, nil
 	}
@@ -41,7 +43,7 @@ func openLog(path string, replay func(*event)) (*stateLog, error) {
 	if taken, err := lock.TryLock(); err != nil {
 		return nil, fmt.Errorf("lock the simulator's state: %w", err)
 	} else if !taken {
-		return nil, errInUse
+		return nil, ErrInUse
 	}
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -56,7 +58,7 @@ func openLog(path string, replay func(*event)) (*stateLog, error) {
 	return l, nil
 }
 
-func (l *stateLog) replay(apply func(*event)) error {
+func (l *stateLog) replay(apply func(string, json.RawMessage) error) error {
 	in := bufio.NewReaderSize(l.file, 1<<16)
 	for {
 		line, err := in.ReadBytes('\n')
@@ -66,14 +68,16 @@ func (l *stateLog) replay(apply func(*event)) error {
 		if err != nil {
 			return fmt.Errorf("read the simulator's state: %w", err)
 		}
-		e, ok := parseEvent(line[:len(line)-1])
+		protocol, event, ok := parseEvent(line[:len(line)-1])
 		if !ok {
 			if _, err := in.ReadByte(); err == io.EOF {
 				break // torn in a way that left its line end
 			}
 			return errDamaged
 		}
-		apply(e)
+		if err := apply(protocol, event); err != nil {
+			return errDamaged
+		}
 		l.size += int64(len(line))
 	}
 	if err := l.file.Truncate(l.size); err != nil {
@@ -83,27 +87,28 @@ func (l *stateLog) replay(apply func(*event)) error {
 	return err
 }
 
-func parseEvent(line []byte) (*event, bool) {
+func parseEvent(line []byte) (protocol string, event json.RawMessage, ok bool) {
 	if len(line) < 10 || line[8] != ' ' {
-		return nil, false
+		return "", nil, false
 	}
 	sum, err := strconv.ParseUint(string(line[:8]), 16, 32)
 	if err != nil || uint32(sum) != crc32.ChecksumIEEE(line[9:]) {
-		return nil, false
+		return "", nil, false
 	}
-	e := new(event)
-	return e, json.Unmarshal(line[9:], e) == nil
+	name, event, ok := bytes.Cut(line[9:], []byte(" "))
+	return string(name), event, ok && json.Valid(event)
 }
 
 // append writes an event. When it fails nothing may be answered: the event did not happen.
-func (l *stateLog) append(e *event) error {
+func (l *stateLog) append(protocol string, event any) error {
 	if l.file == nil {
 		return nil
 	}
-	text, err := json.Marshal(e)
+	text, err := json.Marshal(event)
 	if err != nil {
 		return err
 	}
+	text = append(append([]byte(protocol), ' '), text...)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.buf = fmt.Appendf(l.buf[:0], "%08x %s\n", crc32.ChecksumIEEE(text), text)

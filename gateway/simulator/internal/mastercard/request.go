@@ -1,4 +1,4 @@
-package simulator
+package mastercard
 
 import (
 	"encoding/json"
@@ -10,6 +10,7 @@ import (
 	"sync"
 	"unique"
 
+	"cardbatch/gateway/simulator/stage"
 	"cardbatch/money"
 )
 
@@ -182,7 +183,7 @@ func (p *payment) parseSource(in *restRequest) error {
 	if err == nil && card.Number != "" {
 		p.token = "" // an explicit number goes before a token
 		if err = checkNumber(card.Number); err == nil {
-			p.card = maskedNumber(card.Number)
+			p.card = stage.Mask(card.Number)
 		}
 	}
 	return err
@@ -191,26 +192,10 @@ func (p *payment) parseSource(in *restRequest) error {
 // fingerprint tells an identical request from another. It is made of what is kept of
 // the card, not of its number.
 func (p *payment) fingerprint(in *restRequest) uint64 {
-	h := fnvStart
-	for _, part := range [...]string{
+	return stage.Hash(
 		p.operation, p.reference, strconv.FormatInt(p.amount.Minor, 10), string(p.amount.Currency), p.source, p.stored,
 		p.agreement, in.Agreement.Type, p.referenceTo, p.target, p.card, p.token, p.expiry, in.Transaction.Acquirer.TraceID,
-	} {
-		h = h.add(part).add("\x00")
-	}
-	return uint64(h)
-}
-
-// fnv is the 64-bit FNV-1a hash. hash/fnv would copy every text to the heap.
-type fnv uint64
-
-const fnvStart = fnv(14695981039346656037)
-
-func (h fnv) add(text string) fnv {
-	for i := range len(text) {
-		h = (h ^ fnv(text[i])) * 1099511628211
-	}
-	return h
+	)
 }
 
 func parseAmount(group string, amount json.Number, currency string) (money.Amount, error) {
@@ -246,7 +231,7 @@ func checkNumber(number string) error {
 	if number == "" {
 		return &invalid{"sourceOfFunds.provided.card.number", "MISSING", "the card number is missing"}
 	}
-	if _, ok := testCards[number]; !ok {
+	if _, ok := stage.TestCards[number]; !ok {
 		return &invalid{"sourceOfFunds.provided.card.number", "INVALID", "not a published test card"}
 	}
 	return nil

@@ -1,4 +1,4 @@
-package simulator
+package mastercard
 
 import (
 	"cardbatch/money"
@@ -45,16 +45,16 @@ func (i *invalid) Error() string { return i.explanation }
 // carryOut does what the payment asks, once, and returns the answer. A request that
 // was carried out before is only found again; another request under the same ids is
 // invalid.
-func (s *Simulator) carryOut(p *payment, d disguise) ([]byte, error) {
-	saved, err := s.cardOf(p)
+func (g *Gateway) carryOut(p *payment, d disguise) ([]byte, error) {
+	saved, err := g.cardOf(p)
 	if err != nil {
 		return nil, err
 	}
-	if p.referenceTo != "" && !s.knows(p.referenceTo) {
+	if p.referenceTo != "" && !g.knows(p.referenceTo) {
 		return nil, &invalid{"referenceOrderId", "INVALID", "the order of the first payment does not exist"}
 	}
 
-	shard := s.accounts.shard(p.order)
+	shard := g.accounts.shard(p.order)
 	shard.Lock()
 	defer shard.Unlock()
 	o := shard.orders[p.order]
@@ -63,20 +63,20 @@ func (s *Simulator) carryOut(p *payment, d disguise) ([]byte, error) {
 			if t.Digest != p.digest {
 				return nil, &invalid{"", "", "this transaction id was used before for another request"}
 			}
-			s.stats.replays.Add(1)
-			return s.answer(o, t, d), nil
+			g.stage.Counts.Replays.Add(1)
+			return g.answer(o, t, d), nil
 		}
 	}
 	if err := allowed(o, p); err != nil {
 		return nil, err
 	}
-	if o == nil && s.stats.orders.Load() >= s.options.MaxOrders {
+	if o == nil && g.stage.Counts.Orders.Load() >= g.stage.Options.MaxOrders {
 		return nil, errFull
 	}
 
 	t := transaction{
 		ID: p.id, Operation: p.operation, Code: approved, Amount: p.amount.Minor, Digest: p.digest,
-		At: s.options.Clock().UnixMilli(), Target: p.target, Stored: p.stored, Token: p.token,
+		At: g.stage.Options.Clock().UnixMilli(), Target: p.target, Stored: p.stored, Token: p.token,
 		Card: saved.card, Expiry: saved.expiry,
 	}
 	if p.id == p.order {
@@ -84,7 +84,7 @@ func (s *Simulator) carryOut(p *payment, d disguise) ([]byte, error) {
 	}
 	switch p.operation {
 	case opPay, opAuthorize, opVerify:
-		t.Code = gatewayCode(t.Expiry, s.options.Clock())
+		t.Code = gatewayCode(t.Expiry, g.stage.Options.Clock())
 	case opVoid:
 		t.Amount = o.find(p.target).Amount
 	}
@@ -92,26 +92,26 @@ func (s *Simulator) carryOut(p *payment, d disguise) ([]byte, error) {
 		t.Card, t.Expiry = o.transactions[0].Card, o.transactions[0].Expiry
 	}
 	e := &event{Order: p.order, Reference: p.reference, Currency: string(p.amount.Currency), Transaction: &t}
-	if err := s.log.append(e); err != nil {
+	if err := g.stage.Append(g, e); err != nil {
 		return nil, err
 	}
 	shard.apply(e)
 	if o == nil {
-		s.stats.orders.Add(1)
+		g.stage.Counts.Orders.Add(1)
 	}
 	if t.moved() {
-		s.stats.charges.Add(1)
+		g.stage.Counts.Charges.Add(1)
 	}
-	return s.answer(shard.orders[p.order], &t, d), nil
+	return g.answer(shard.orders[p.order], &t, d), nil
 }
 
 // cardOf finds the card that a payment is made with. Follow-ups have none.
-func (s *Simulator) cardOf(p *payment) (token, error) {
+func (g *Gateway) cardOf(p *payment) (token, error) {
 	saved := token{card: p.card, expiry: p.expiry}
 	if p.token == "" {
 		return saved, nil
 	}
-	shard := s.accounts.shard(p.token)
+	shard := g.accounts.shard(p.token)
 	shard.Lock()
 	saved, ok := shard.tokens[p.token]
 	shard.Unlock()
@@ -124,8 +124,8 @@ func (s *Simulator) cardOf(p *payment) (token, error) {
 	return saved, nil
 }
 
-func (s *Simulator) knows(orderID string) bool {
-	shard := s.accounts.shard(orderID)
+func (g *Gateway) knows(orderID string) bool {
+	shard := g.accounts.shard(orderID)
 	shard.Lock()
 	defer shard.Unlock()
 	return shard.orders[orderID] != nil
@@ -182,29 +182,29 @@ func allowed(o *order, p *payment) error {
 }
 
 // save keeps a card under the id, or under a new one when it is empty, and returns it.
-func (s *Simulator) save(id, card, expiry, scheme string) (string, token, error) {
+func (g *Gateway) save(id, card, expiry, scheme string) (string, token, error) {
 	if id == "" {
-		id = s.newToken()
+		id = g.newToken()
 	}
 	saved := token{card: card, expiry: expiry, scheme: scheme}
-	shard := s.accounts.shard(id)
+	shard := g.accounts.shard(id)
 	shard.Lock()
 	defer shard.Unlock()
 	old, exists := shard.tokens[id]
 	if exists && old == saved {
-		s.stats.replays.Add(1)
+		g.stage.Counts.Replays.Add(1)
 		return id, saved, nil
 	}
-	if !exists && s.stats.tokens.Load() >= s.options.MaxTokens {
+	if !exists && g.stage.Counts.Tokens.Load() >= g.stage.Options.MaxTokens {
 		return "", token{}, errFull
 	}
 	e := &event{Token: id, Card: card, Expiry: expiry, Scheme: scheme}
-	if err := s.log.append(e); err != nil {
+	if err := g.stage.Append(g, e); err != nil {
 		return "", token{}, err
 	}
 	shard.apply(e)
 	if !exists {
-		s.stats.tokens.Add(1)
+		g.stage.Counts.Tokens.Add(1)
 	}
 	return id, saved, nil
 }

@@ -1,4 +1,4 @@
-package simulator
+package mastercard
 
 import (
 	"hash/maphash"
@@ -87,7 +87,6 @@ type shard struct {
 	sync.Mutex
 	orders map[string]*order
 	tokens map[string]token
-	seen   map[string]int // look-ups of a transaction so far, while they are answered unknown
 }
 
 func newAccounts() *accounts {
@@ -102,7 +101,6 @@ func (a *accounts) clear() {
 		s := &a.shards[i]
 		s.orders = map[string]*order{}
 		s.tokens = map[string]token{}
-		s.seen = map[string]int{}
 	}
 }
 

@@ -1,4 +1,4 @@
-package simulator
+package stage
 
 import (
 	"errors"
@@ -11,8 +11,8 @@ import (
 // Fault asks the simulator to fail. Requests that match suffer it, Count times in all.
 type Fault struct {
 	Phase     Phase
-	Operation string        // PAY, AUTHORIZE, VERIFY, CAPTURE, REFUND, VOID, TOKENIZE, RETRIEVE; empty: any but RETRIEVE
-	Key       string        // transaction id; empty: any
+	Operation string        // of a protocol; empty: any but look-ups
+	Key       string        // the caller's key; empty: any
 	Count     int           // 0 means 1
 	Delay     time.Duration // of phases that wait; each has its default
 }
@@ -29,24 +29,21 @@ var (
 	errRules     = errors.New("too many faults are waiting")
 )
 
-var operations = map[string]bool{
-	"": true, opPay: true, opAuthorize: true, opVerify: true, opCapture: true, opRefund: true, opVoid: true, opTokenize: true, opRetrieve: true,
-}
-
 // faults decides which request fails.
 type faults struct {
-	armed    atomic.Int64 // rules waiting; 0 spares the lock
-	mu       sync.Mutex
-	rules    []Fault
-	suffered map[string]bool // keys that had the fault of their reference
+	operations map[string]bool // that exist
+	armed      atomic.Int64    // rules waiting; 0 spares the lock
+	mu         sync.Mutex
+	rules      []Fault
+	suffered   map[string]bool // keys that had the fault of their reference
 }
 
 // Plan makes coming requests fail.
-func (s *Simulator) Plan(f Fault) error {
+func (s *Stage) Plan(f Fault) error {
 	if _, ok := phases[f.Phase]; !ok {
 		return errPhase
 	}
-	if !operations[f.Operation] {
+	if !s.faults.operations[f.Operation] {
 		return errOperation
 	}
 	f.Count = max(f.Count, 1)
@@ -61,7 +58,7 @@ func (s *Simulator) Plan(f Fault) error {
 }
 
 // Lift forgets every planned fault.
-func (s *Simulator) Lift() {
+func (s *Stage) Lift() {
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
 	s.faults.rules = nil
@@ -69,7 +66,7 @@ func (s *Simulator) Lift() {
 }
 
 // Planned lists the faults that wait.
-func (s *Simulator) Planned() []Fault {
+func (s *Stage) Planned() []Fault {
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
 	return append([]Fault{}, s.faults.rules...)
@@ -77,13 +74,13 @@ func (s *Simulator) Planned() []Fault {
 
 // next takes the fault that a request suffers; its Phase is empty when none. A
 // reference FAULT-<PHASE>-… makes the first request of its key suffer, no later one.
-func (f *faults) next(operation, key, reference string) Fault {
+func (f *faults) next(c *Call) Fault {
 	if f.armed.Load() > 0 {
-		if fault := f.take(operation, key); fault.Phase != "" {
+		if fault := f.take(c); fault.Phase != "" {
 			return fault
 		}
 	}
-	rest, ok := strings.CutPrefix(reference, "FAULT-")
+	rest, ok := strings.CutPrefix(c.Reference, "FAULT-")
 	if !ok {
 		return Fault{}
 	}
@@ -94,21 +91,21 @@ func (f *faults) next(operation, key, reference string) Fault {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.suffered[key] || len(f.suffered) >= maxSuffered {
+	if f.suffered[c.Key] || len(f.suffered) >= maxSuffered {
 		return Fault{}
 	}
 	if f.suffered == nil {
 		f.suffered = map[string]bool{}
 	}
-	f.suffered[strings.Clone(key)] = true
+	f.suffered[strings.Clone(c.Key)] = true
 	return Fault{Phase: phase}
 }
 
-func (f *faults) take(operation, key string) Fault {
+func (f *faults) take(c *Call) Fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i, rule := range f.rules {
-		if rule.Operation != operation && (rule.Operation != "" || operation == opRetrieve) || rule.Key != "" && rule.Key != key {
+		if rule.Operation != c.Operation && (rule.Operation != "" || c.Lookup) || rule.Key != "" && rule.Key != c.Key {
 			continue
 		}
 		if f.rules[i].Count--; f.rules[i].Count == 0 {
