@@ -31,7 +31,8 @@ type LineRecord struct {
 	Sealed      []byte
 	Gateway     GatewayName // the gateway its contract is bound to, fixed when staged
 	State       LineState
-	Attempt     int // how many attempts were authorised; the key follows from it
+	Attempt     int    // how many attempts were authorised; the key follows from it
+	Batch       string // the batch that its latest attempt travelled in; empty: alone
 	Answer      Answer
 	SubmittedAt time.Time // zero until the first attempt
 	CompletedAt time.Time // zero until an outcome

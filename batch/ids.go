@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/binary"
@@ -29,6 +30,11 @@ func (id FileID) String() string { return strconv.FormatInt(int64(id), 10) }
 type LineAddress struct {
 	File FileID
 	No   int // 1-based physical line number
+}
+
+// CompareAddresses orders addresses by file and line.
+func CompareAddresses(a, b LineAddress) int {
+	return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.No, b.No))
 }
 
 // Key identifies one attempt at a gateway: 26 characters of lower-case base 32

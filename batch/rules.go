@@ -12,6 +12,7 @@ const (
 	CodeAccepted          = "00000"
 	CodeDeclined          = "01100" // by the issuer, without a reason
 	CodeCurrencyRefused   = "01181"
+	CodePending           = "02000"
 	CodeDuplicate         = "02001"
 	CodeDuplicatePending  = "02002"
 	CodeUnavailable       = "02010"
@@ -89,6 +90,7 @@ type Facts struct {
 	Contract    *Contract // nil: not configured
 	Available   bool      // the gateway has the command
 	Deferred    bool      // the gateway takes the mode DIF for it
+	KeepsCards  bool      // the gateway keeps wallets, and the card of every transaction
 	Wallet      *Wallet   // nil: unknown
 	Original    *Transaction
 	Agreement   *Agreement
@@ -158,7 +160,7 @@ func judgeWallet(l *Line, f Facts) Ruling {
 	if f.Wallet.Gateway != f.Contract.KeptAt() {
 		return refuse(CodeBadContract, "the wallet's card is kept at another gateway")
 	}
-	card, hasCard := f.Wallet.Card(cardIndex(l))
+	card, hasCard := f.Wallet.Card(CardIndexOf(l))
 	if l.CardIndex != "" && !hasCard {
 		return refuse(CodeCardIndex, "")
 	}
@@ -194,7 +196,7 @@ func judgeCardData(l *Line, f Facts) Ruling {
 		if f.Original == nil {
 			return refuse(CodeBadTransactionID, "no transaction with this id was made by this merchant here")
 		}
-		if f.Original.WalletID == "" {
+		if f.Original.WalletID == "" && !f.KeepsCards {
 			return refuse(CodeBadTransaction, "that transaction's card was not kept")
 		}
 		if f.Original.Gateway != f.Contract.Gateway && f.Original.Gateway != f.Contract.KeptAt() {
@@ -233,7 +235,7 @@ func judgePayment(l *Line, f Facts) Ruling {
 	if f.Wallet.Gateway != f.Contract.KeptAt() {
 		return refuse(CodeBadContract, "the wallet's card is kept at another gateway")
 	}
-	card, ok := f.Wallet.Card(cardIndex(l))
+	card, ok := f.Wallet.Card(CardIndexOf(l))
 	switch {
 	case f.Wallet.Status == WalletDisabled:
 		return refuse(CodeWalletDisabled, "")
@@ -307,7 +309,7 @@ func judgeDisabling(f Facts) Ruling {
 	switch {
 	case f.Wallet == nil:
 		return refuse(CodeWalletUnknown, "")
-	case f.Wallet.Gateway != f.Contract.Account:
+	case f.Wallet.Gateway != f.Contract.KeptAt():
 		return refuse(CodeBadContract, "the wallet's card is kept at another gateway")
 	}
 	return Ruling{}
@@ -406,13 +408,13 @@ func actionOf(c Command, action string) string {
 }
 
 // CardIndexOf reads the card index of a line; 0 asks for the default card.
-func cardIndex(l *Line) int {
+func CardIndexOf(l *Line) int {
 	n, _ := strconv.Atoi(l.CardIndex)
 	return n
 }
 
 // CardOf returns the wallet's card that the line names.
-func (l *Line) CardOf(w *Wallet) (Card, bool) { return w.Card(cardIndex(l)) }
+func (l *Line) CardOf(w *Wallet) (Card, bool) { return w.Card(CardIndexOf(l)) }
 
 // Expired reports whether a card with the expiry (MMYY) is expired at the time:
 // it lives to the end of its month.

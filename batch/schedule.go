@@ -87,9 +87,6 @@ func judgeSchedule(l *Line, f Facts, expiry string) Ruling {
 	if s.End != "" && s.End < s.Date {
 		return refuse(CodeBadField, "the schedule ends before it begins")
 	}
-	if last := s.Last(); expiry != "" && Expired(expiry, later(last, s.Date)) {
-		return refuse(CodeCardOutlived, "")
-	}
 	if amount, ok := l.Amount(); ok && s.Cycle != "" && s.Left > 0 {
 		first := s.First
 		if first == 0 {
@@ -98,6 +95,9 @@ func judgeSchedule(l *Line, f Facts, expiry string) Ruling {
 		if rest, whole := times(s.Recurring, int64(s.Left-1)); !whole || amount.Minor-first != rest {
 			return refuse(CodeScheduleSum, "the amount must be the first one and all others together")
 		}
+	}
+	if last := s.Last(); expiry != "" && Expired(expiry, later(last, s.Date)) {
+		return refuse(CodeCardOutlived, "")
 	}
 	return Ruling{}
 }

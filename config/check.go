@@ -150,7 +150,16 @@ func (k *checker) gateways() {
 				k.problem(at+".endpoint", "the embedded simulator charges nobody; it is for TEST only")
 			}
 		default:
-			k.endpoint(at, g)
+			k.endpoint(at+".endpoint", g.Endpoint, g)
+			for j, fallback := range g.Fallbacks {
+				k.endpoint(fmt.Sprintf("%s.fallbacks[%d]", at, j), fallback, g)
+			}
+			if g.Directory != "" {
+				k.endpoint(at+".directory", g.Directory, g)
+			}
+			if g.Kind == "paysafe" && g.User == "" {
+				k.problem(at+".user", "is missing: a Paysafe API key has a user and a password")
+			}
 			if !k.given(at + ".merchant_id") {
 				k.problem(at+".merchant_id", "is missing: the gateway is not embedded")
 			}
@@ -159,29 +168,41 @@ func (k *checker) gateways() {
 			}
 		}
 	}
-	k.unique("gateways", "name", names(k.Gateways, func(g Gateway) string { return g.Name }))
+	all := names(k.Gateways, func(g Gateway) string { return g.Name })
+	for i, g := range k.Gateways {
+		if g.Account != "" {
+			k.named(fmt.Sprintf("gateways[%d].account", i), g.Account, "gateway", all)
+		}
+	}
+	k.unique("gateways", "name", all)
 }
 
 // endpoint checks the form of a URL and that it belongs to the environment (promise
-// P9). A test profile's id starts with TEST (mastercard-gateway facts, section 7).
-func (k *checker) endpoint(at string, g *Gateway) {
-	u, err := url.Parse(g.Endpoint)
+// P9). A Mastercard test profile's id starts with TEST (mastercard-gateway facts, section
+// 7). Lyra has one host for both worlds: there the connector looks at the password, and at the
+// mode in every answer.
+func (k *checker) endpoint(at, text string, g *Gateway) {
+	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
-		k.problem(at+".endpoint", "must be https://HOST, without path and credentials, or embedded:")
+		k.problem(at, "must be https://HOST, without path and credentials, or embedded:")
 		return
 	}
 	loopback := isLoopback(u.Hostname())
 	if u.Scheme != "https" && (u.Scheme != "http" || !loopback || k.Environment == "LIVE") {
-		k.problem(at+".endpoint", "must begin with https://")
+		k.problem(at, "must begin with https://")
 	}
-	testHost, testMerchant := saysTest(u.Hostname()), strings.HasPrefix(g.MerchantID, "TEST")
+	if g.Kind == "lyra" {
+		return
+	}
+	testHost := saysTest(u.Hostname())
+	testMerchant := strings.HasPrefix(g.Kind, "mastercard") && strings.HasPrefix(g.MerchantID, "TEST")
 	switch {
 	case k.Environment == "LIVE" && testHost:
-		k.problem(at+".endpoint", "belongs to a test world, but environment is LIVE")
+		k.problem(at, "belongs to a test world, but environment is LIVE")
 	case k.Environment == "LIVE" && testMerchant:
-		k.problem(at+".merchant_id", "is a test account, but environment is LIVE")
+		k.problem(strings.TrimSuffix(at, ".endpoint")+".merchant_id", "is a test account, but environment is LIVE")
 	case k.Environment == "TEST" && !testHost && !testMerchant && !loopback:
-		k.problem(at+".endpoint", "nothing in endpoint or merchant_id says that this is a test account, but environment is TEST")
+		k.problem(at, "nothing in endpoint or merchant_id says that this is a test account, but environment is TEST")
 	}
 }
 
@@ -191,7 +212,7 @@ func isLoopback(host string) bool {
 }
 
 // testWords in the name of a host mark a test world.
-var testWords = []string{"test", "mtf", "sandbox", "uat", "staging", "demo", "dev", "simulator"}
+var testWords = []string{"test", "homologation", "mtf", "sandbox", "uat", "staging", "demo", "dev", "simulator"}
 
 func saysTest(host string) bool {
 	words := strings.FieldsFunc(strings.ToLower(host), func(c rune) bool { return !unicode.IsLetter(c) })

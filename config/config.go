@@ -75,30 +75,37 @@ type Lookalike struct {
 
 // Contract is an acceptance contract.
 type Contract struct {
-	ID             string   `yaml:"id" required:"true" example:"\"1234567\"" doc:"As in the contract column. Unique per merchant."`
-	Merchant       string   `yaml:"merchant" required:"true" example:"acme" doc:"The merchant it belongs to."`
-	Gateway        string   `yaml:"gateway" required:"true" example:"mastercard-eu" doc:"The gateway that charges."`
-	CardTypes      []string `yaml:"card_types" example:"[VISA, MASTERCARD]" doc:"Accepted card types. Default: every type."`
-	Currencies     []string `yaml:"currencies" example:"[EUR]" doc:"Accepted currencies, ISO 4217 alphabetic. Default: every currency."`
-	MerchantSource bool     `yaml:"merchant_source" default:"true" doc:"The gateway account allows MERCHANT as the source of a payment. Without it, merchant-initiated lines are refused."`
-	UnknownSeries  string   `yaml:"unknown_series" default:"refuse" enum:"refuse hold send" doc:"What happens to a merchant-initiated payment whose series has no first transaction on record."`
+	ID              string   `yaml:"id" required:"true" example:"\"1234567\"" doc:"As in the contract column. Unique per merchant."`
+	Merchant        string   `yaml:"merchant" required:"true" example:"acme" doc:"The merchant it belongs to."`
+	Gateway         string   `yaml:"gateway" required:"true" example:"mastercard-eu" doc:"The gateway that charges."`
+	CardTypes       []string `yaml:"card_types" example:"[VISA, MASTERCARD]" doc:"Accepted card types. Default: every type."`
+	Currencies      []string `yaml:"currencies" example:"[EUR]" doc:"Accepted currencies, ISO 4217 alphabetic. Default: every currency."`
+	MerchantSource  bool     `yaml:"merchant_source" default:"true" doc:"The gateway account allows MERCHANT as the source of a payment. Without it, merchant-initiated lines are refused."`
+	Reauthorization bool     `yaml:"reauthorization" default:"false" doc:"The contract has the option to authorize an earlier payment again (doReAuthorization)."`
+	UnknownSeries   string   `yaml:"unknown_series" default:"refuse" enum:"refuse hold send" doc:"What happens to a merchant-initiated payment whose series has no first transaction on record."`
 }
 
 // Gateway is an account at a processor.
 type Gateway struct {
-	Name         string        `yaml:"name" required:"true" example:"mastercard-eu" doc:"Its name here, and in results."`
-	Kind         string        `yaml:"kind" required:"true" enum:"mastercard" doc:"What the processor speaks."`
-	Endpoint     string        `yaml:"endpoint" required:"true" example:"https://test-gateway.mastercard.com" doc:"Base URL without path, or 'embedded:' for the simulator inside the program (TEST only)."`
-	MerchantID   string        `yaml:"merchant_id" example:"TESTACME" doc:"The account's id at the processor. Mandatory unless embedded."`
-	Password     Secret        `yaml:"password" example:"env:ACME_GATEWAY_PASSWORD" doc:"The account's API password. Mandatory unless embedded."`
-	Version      int           `yaml:"version" default:"100" min:"74" max:"999" unit:"API version" doc:"Version of the processor's interface."`
-	Tokens       string        `yaml:"tokens" default:"generated" enum:"generated supplied" doc:"Who names a card's token: the processor ('generated'), or this program ('supplied', for repositories that accept ids from the merchant)."`
-	Concurrency  int           `yaml:"concurrency" default:"16" min:"1" max:"1024" unit:"requests" doc:"Requests in flight at once."`
-	Rate         int           `yaml:"rate" default:"0" min:"0" max:"100000" unit:"requests per second, 0 without limit" doc:"Requests that may be started per second."`
-	Timeout      time.Duration `yaml:"timeout" default:"60s" min:"1s" max:"10m" doc:"How long an answer may take. What has none by then is in doubt."`
-	Settle       time.Duration `yaml:"settle" default:"1m" min:"0s" max:"72h" doc:"How long after a request the gateway may still not know it although it will carry it out. Only a lookup after that proves that it was never received."`
-	ReplayWindow time.Duration `yaml:"replay_window" default:"0s" min:"0s" max:"720h" doc:"How long the same request may be sent again under the same key without a second charge. 0s never sends again. Only what the processor has confirmed in writing."`
-	Circuit      Circuit       `yaml:"circuit" doc:"When a sick gateway is left alone."`
+	Name         string            `yaml:"name" required:"true" example:"mastercard-eu" doc:"Its name here, and in results."`
+	Kind         string            `yaml:"kind" required:"true" enum:"mastercard mastercard-batch payline lyra paysafe" doc:"What the processor speaks."`
+	Endpoint     string            `yaml:"endpoint" required:"true" example:"https://test-gateway.mastercard.com" doc:"Base URL without path, or 'embedded:' for the simulator inside the program (TEST only)."`
+	Fallbacks    []string          `yaml:"fallbacks" example:"[https://homologation-cc.payline.com]" doc:"Payline: further endpoints of the same account, tried in this order where nothing can be charged twice."`
+	Directory    string            `yaml:"directory" example:"https://homologation-payment.payline.com" doc:"Payline: base URL of the directory of endpoints. Empty: none is asked."`
+	MerchantID   string            `yaml:"merchant_id" example:"TESTACME" doc:"The account's id at the processor: merchant profile, merchant, shop, or account number. Mandatory unless embedded."`
+	Accounts     map[string]string `yaml:"accounts" example:"{USD: \"1001234568\"}" doc:"Paysafe: account numbers of currencies that merchant_id does not take."`
+	User         string            `yaml:"user" example:"acme-api" doc:"Paysafe: the user of the API key. Elsewhere merchant_id signs in."`
+	Password     Secret            `yaml:"password" example:"env:ACME_GATEWAY_PASSWORD" doc:"The account's API password or access key. Mandatory unless embedded."`
+	Account      string            `yaml:"account" example:"mastercard-eu" doc:"Another gateway that speaks for the same account and keeps its wallets: mastercard-batch beside mastercard."`
+	Version      int               `yaml:"version" default:"0" min:"0" max:"999" unit:"interface version, 0 for the newest that the program knows" doc:"Version of the processor's interface: Mastercard 74 to 100, Payline 4 to 34."`
+	BatchLines   int               `yaml:"batch_lines" default:"5000" min:"1" max:"18000" unit:"lines" doc:"mastercard-batch: most lines of a batch."`
+	Tokens       string            `yaml:"tokens" default:"generated" enum:"generated supplied" doc:"Mastercard: who names a card's token: the processor ('generated'), or this program ('supplied', for repositories that accept ids from the merchant)."`
+	Concurrency  int               `yaml:"concurrency" default:"16" min:"1" max:"1024" unit:"requests" doc:"Requests in flight at once."`
+	Rate         int               `yaml:"rate" default:"0" min:"0" max:"100000" unit:"requests per second, 0 without limit" doc:"Requests that may be started per second."`
+	Timeout      time.Duration     `yaml:"timeout" default:"60s" min:"1s" max:"10m" doc:"How long an answer may take. What has none by then is in doubt."`
+	Settle       time.Duration     `yaml:"settle" default:"1m" min:"0s" max:"72h" doc:"How long after a request the gateway may still not know it although it will carry it out. Only a lookup after that proves that it was never received."`
+	ReplayWindow time.Duration     `yaml:"replay_window" default:"0s" min:"0s" max:"720h" doc:"How long the same request may be sent again under the same key without a second charge. 0s never sends again. Only what the processor has confirmed in writing."`
+	Circuit      Circuit           `yaml:"circuit" doc:"When a sick gateway is left alone."`
 }
 
 // Circuit opens when answers stay away (promise P10).

@@ -23,7 +23,11 @@ import (
 // machine's clock (here time is an argument), and knows success and failure only, while a call
 // that was not sent says nothing about the gateway's health and must not end a trial either way.
 func WithCircuit(c Connector, consecutive int, cooldown time.Duration, clock func() time.Time) Connector {
-	return &circuit{Connector: c, consecutive: consecutive, cooldown: cooldown, clock: clock}
+	broken := &circuit{Connector: c, consecutive: consecutive, cooldown: cooldown, clock: clock}
+	if b, ok := c.(Batcher); ok {
+		return circuitBatcher{broken, b}
+	}
+	return broken
 }
 
 type circuit struct {
@@ -107,4 +111,26 @@ func (c *circuit) learn(trial bool, h health, rejected bool) {
 			c.open, c.until = true, c.clock().Add(c.cooldown)
 		}
 	}
+}
+
+// circuitBatcher counts an upload like any call. Fetching always passes, like looking up.
+type circuitBatcher struct {
+	*circuit
+	batcher Batcher
+}
+
+func (c circuitBatcher) Fit(reqs []Request) int { return c.batcher.Fit(reqs) }
+
+func (c circuitBatcher) Send(ctx context.Context, b Batch) error {
+	trial, err := c.admit()
+	if err != nil {
+		return &Error{Phase: NotSent, Err: err}
+	}
+	err = c.batcher.Send(ctx, b)
+	c.learn(trial, judgeHealth(ctx, Answer{State: batch.Pending}, err), errors.Is(err, ErrCredentials))
+	return err
+}
+
+func (c circuitBatcher) Fetch(ctx context.Context, b Batch) ([]Reply, error) {
+	return c.batcher.Fetch(ctx, b)
 }

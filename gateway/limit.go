@@ -20,6 +20,9 @@ func Limit(c Connector, perSecond float64, concurrency int) Connector {
 	if concurrency > 0 {
 		l.slots = make(chan struct{}, concurrency)
 	}
+	if b, ok := c.(Batcher); ok {
+		return limitedBatcher{l, b}
+	}
 	return l
 }
 
@@ -70,4 +73,28 @@ func (l *limited) leave() {
 	if l.slots != nil {
 		<-l.slots
 	}
+}
+
+// limitedBatcher counts an upload and a fetch like any call.
+type limitedBatcher struct {
+	*limited
+	batcher Batcher
+}
+
+func (l limitedBatcher) Fit(reqs []Request) int { return l.batcher.Fit(reqs) }
+
+func (l limitedBatcher) Send(ctx context.Context, b Batch) error {
+	if err := l.enter(ctx); err != nil {
+		return err
+	}
+	defer l.leave()
+	return l.batcher.Send(ctx, b)
+}
+
+func (l limitedBatcher) Fetch(ctx context.Context, b Batch) ([]Reply, error) {
+	if err := l.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer l.leave()
+	return l.batcher.Fetch(ctx, b)
 }

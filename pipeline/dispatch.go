@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -176,7 +177,7 @@ func (d *dispatcher) readAhead(ctx context.Context) <-chan queued {
 	chunks := make(chan queued)
 	go func() {
 		defer close(chunks)
-		q := store.QueueQuery{Phase: d.phase, Gateway: d.gateway, Limit: d.owner.Chunk}
+		q := store.QueueQuery{Phase: d.phase, Gateway: d.gateway, Limit: cmp.Or(d.owner.Gateways[d.gateway].BatchLines, d.owner.Chunk)}
 		for {
 			lines, err := d.owner.Store.NextQueued(ctx, q)
 			for i := range lines {
@@ -241,6 +242,7 @@ func (d *dispatcher) submit(ctx context.Context, lines []batch.LineRecord) error
 		d.launch(lines, nil, nil)
 		return nil
 	}
+	batches := d.gatherBatches(sending)
 	s := store.Submission{At: now, Final: final}
 	for _, p := range sending {
 		s.Sending = append(s.Sending, p.sending())
@@ -255,7 +257,12 @@ func (d *dispatcher) submit(ctx context.Context, lines []batch.LineRecord) error
 	}
 	d.launch(lines, sending, final)
 	for _, p := range sending {
-		d.jobs <- p
+		if p.batch == "" {
+			d.jobs <- p
+		}
+	}
+	for _, b := range batches {
+		d.upload(ctx, b)
 	}
 	return nil
 }
@@ -303,36 +310,61 @@ func (d *dispatcher) work(ctx context.Context) {
 	}
 }
 
-// call asks the gateway once; again only when it took nothing and asked to wait.
+// call asks the gateway about one line.
 func (d *dispatcher) call(ctx context.Context, p *prepared) store.LineOutcome {
+	var answer gateway.Answer
+	end, err := d.ask(ctx, func() (err error) {
+		answer, err = d.connector.Do(ctx, p.request)
+		return err
+	})
+	switch end {
+	case answered:
+		return p.outcome(answer, d.owner.Clock())
+	case unsent:
+		return p.givenBack()
+	}
+	d.owner.Log.Warn("in doubt", "gateway", string(d.gateway), "file", int64(p.rec.Address.File), "line", p.rec.Address.No, "attempt", p.attempt, "error", err.Error())
+	return p.inDoubt(d.owner.Clock())
+}
+
+// ending is how a call ended.
+type ending int
+
+const (
+	answered ending = iota
+	unsent          // provably nothing was carried out
+	doubtful
+)
+
+// ask makes a call once; again only when the gateway took nothing and asked to wait.
+func (d *dispatcher) ask(ctx context.Context, call func() error) (ending, error) {
 	for try := 1; ; try++ {
-		answer, err := d.connector.Do(ctx, p.request)
+		err := call()
 		var failure *gateway.Error
 		switch {
 		case err == nil:
 			d.notSent.Store(0)
-			return p.outcome(answer, d.owner.Clock())
+			return answered, nil
 		case errors.Is(err, gateway.ErrCredentials), errors.Is(err, gateway.ErrCircuitOpen):
 			d.owner.stopGateway(d.gateway, err)
-			return p.givenBack()
+			return unsent, err
 		case errors.Is(err, gateway.ErrBusy) && gateway.IsNotSent(err) && try < busyTries && !d.stopping(ctx):
 			wait := time.Second
 			if errors.As(err, &failure) && failure.RetryAfter > 0 {
 				wait = min(failure.RetryAfter, busyWait)
 			}
 			if d.owner.Sleep(ctx, wait) != nil {
-				return p.givenBack()
+				return unsent, err
 			}
 		case gateway.IsNotSent(err):
 			d.unreached.Store(&err)
 			if d.notSent.Add(1) >= notSentInRow {
 				d.owner.stopGateway(d.gateway, fmt.Errorf("%w: %w", errGatewayDown, err))
 			}
-			return p.givenBack()
+			return unsent, err
 		default:
 			d.notSent.Store(0)
-			d.owner.Log.Warn("in doubt", "gateway", string(d.gateway), "file", int64(p.rec.Address.File), "line", p.rec.Address.No, "attempt", p.attempt, "error", err.Error())
-			return p.inDoubt(d.owner.Clock())
+			return doubtful, err
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -71,29 +72,50 @@ func (p *prepared) walletOutcome(o *store.LineOutcome, answer gateway.Answer, at
 		}
 		return
 	}
+	if l.Command != batch.CreateWallet && l.Command != batch.UpdateWallet {
+		p.switchWallet(o, at)
+		return
+	}
 	card := p.card
-	card.Token, card.Status = answer.Token, batch.CardActive
+	if l.Command == batch.CreateWallet || !l.CardNumber.IsZero() || l.CardToken != "" {
+		card.Status = batch.CardActive // a card that stays keeps its own
+	}
+	if answer.Token != "" || !l.CardNumber.IsZero() {
+		card.Token = answer.Token
+	}
 	if answer.CardType != "" && card.Type == "" {
 		card.Type = answer.CardType
 	}
-	card.NetworkTransaction = answer.NetworkTransaction
+	if answer.NetworkTransaction != "" {
+		card.NetworkTransaction = answer.NetworkTransaction
+	}
+	p.changeCard(&card)
 	p.keepCard(o, card, at)
 }
 
-// keepCard writes the line's wallet with the card at the index that the line means.
+// changeCard gives a card that stays the details that an updateWallet line gives.
+func (p *prepared) changeCard(card *batch.Card) {
+	l := &p.rec.Line
+	card.Expiry = cmp.Or(l.CardExpiry, card.Expiry)
+	card.Cardholder = cmp.Or(l.Cardholder, card.Cardholder)
+}
+
+// keepCard writes the line's wallet with the card at the index that the gateway chose,
+// or else the one that the line means.
 func (p *prepared) keepCard(o *store.LineOutcome, card batch.Card, at time.Time) {
 	l := &p.rec.Line
+	chosen, _ := strconv.Atoi(o.Answer.CardIndex) // empty unless the gateway chooses
 	var w batch.Wallet
 	if l.Command == batch.CreateWallet {
 		w = *p.opening()
 		w.CreatedAt = at
+		if chosen > 0 {
+			w.DefaultCard = chosen
+		}
 		card.Index = w.DefaultCard
 	} else {
 		w = p.changedWallet()
-		card.Index = w.DefaultCard
-		if n, err := strconv.Atoi(l.CardIndex); err == nil {
-			card.Index = n
-		}
+		card.Index = cmp.Or(chosen, batch.CardIndexOf(l), w.DefaultCard)
 	}
 	w.Status, w.OpenLine, w.UpdatedAt = batch.WalletActive, batch.LineAddress{}, at
 	w.PutCard(card)
@@ -128,26 +150,28 @@ func (p *prepared) localOutcome(at time.Time) store.LineOutcome {
 	switch l.Command {
 	case batch.CreateWallet:
 		p.keepCard(&o, p.card, at)
-		return o
 	case batch.UpdateWallet:
 		card, _ := l.CardOf(p.wallet)
 		if l.CardToken != "" {
 			card = p.card
 		}
-		if l.CardExpiry != "" {
-			card.Expiry = l.CardExpiry
-		}
-		if l.Cardholder != "" {
-			card.Cardholder = l.Cardholder
-		}
+		p.changeCard(&card)
 		p.keepCard(&o, card, at)
-		return o
+	default:
+		p.switchWallet(&o, at)
 	}
+	return o
+}
+
+// switchWallet disables or enables a wallet or one of its cards, or only shows it.
+func (p *prepared) switchWallet(o *store.LineOutcome, at time.Time) {
+	l := &p.rec.Line
 	w := p.changedWallet()
-	w.UpdatedAt = at
+	w.UpdatedAt, w.OpenLine = at, batch.LineAddress{}
 	card, _ := l.CardOf(&w)
 	switch status := map[batch.Command]batch.CardStatus{batch.DisableWallet: batch.CardDisabled, batch.EnableWallet: batch.CardActive}[l.Command]; {
 	case status == "": // getWallet
+		o.Changes.ClearOpen = &l.WalletID
 	case l.CardIndex != "":
 		card.Status = status
 		w.PutCard(card)
@@ -164,7 +188,6 @@ func (p *prepared) localOutcome(at time.Time) store.LineOutcome {
 		o.Answer.CardStatus = batch.CardDisabled
 	}
 	o.Answer.Card, o.Answer.CardExpiry, o.Answer.CardType = card.Masked(), card.Expiry, card.Type
-	return o
 }
 
 // paymentOutcome moves the series on, and stops what the issuer has revoked.
@@ -265,14 +288,17 @@ func (p *prepared) followUpOutcome(o *store.LineOutcome) {
 	}
 	l := &p.rec.Line
 	amount, _ := l.Amount()
-	f := &batch.FollowUp{Original: p.original.Line, Key: p.request.Key}
+	f := &batch.FollowUp{}
 	switch l.Command {
+	case batch.DoReAuthorization, batch.DisablePaymentRecord:
+		return // the one makes a transaction of its own, the other acts on none
 	case batch.DoCapture:
-		f.Captured = amount.Minor
+		f.Captured, f.Key, f.ID = amount.Minor, p.request.Key, o.Answer.TransactionID
 	case batch.DoRefund:
 		f.Refunded = amount.Minor
 	case batch.DoReset:
 		f.Cancelled = true
 	}
+	f.Original = p.original.Line
 	o.Changes.Transaction = f
 }

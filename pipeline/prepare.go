@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -20,6 +21,7 @@ type prepared struct {
 	attempt     int
 	expect      batch.LineState // the state that the outcome expects
 	request     gateway.Request
+	batch       string        // the batch that it travels in; empty: alone
 	wallet      *batch.Wallet // as it stands; for createWallet, as it is opening
 	card        batch.Card    // the card charged, kept or verified; zero when there is none
 	original    *batch.Transaction
@@ -105,7 +107,7 @@ func (r *Run) readFacts(ctx context.Context, merchant batch.MerchantID, group []
 		}
 	}
 	if len(transactions) > 0 {
-		if f.originals, err = r.Store.Transactions(ctx, merchant, transactions); err != nil {
+		if f.originals, err = r.originals(ctx, merchant, transactions); err != nil {
 			return f, err
 		}
 		for _, o := range f.originals {
@@ -123,6 +125,36 @@ func (r *Run) readFacts(ctx context.Context, merchant batch.MerchantID, group []
 		f.wallets, err = r.Store.Wallets(ctx, merchant, wallets)
 	}
 	return f, err
+}
+
+// originals reads the transactions that follow-ups act on. One that names a capture
+// means the authorization behind it, by that capture.
+func (r *Run) originals(ctx context.Context, merchant batch.MerchantID, ids []batch.TransactionID) (map[batch.TransactionID]*batch.Transaction, error) {
+	found, err := r.Store.Transactions(ctx, merchant, ids)
+	if err != nil {
+		return nil, err
+	}
+	var behind []batch.TransactionID
+	for _, t := range found {
+		if t.Command == batch.DoCapture {
+			behind = append(behind, t.Of)
+		}
+	}
+	if len(behind) == 0 {
+		return found, nil
+	}
+	captured, err := r.Store.Transactions(ctx, merchant, behind)
+	if err != nil {
+		return nil, err
+	}
+	for id, t := range found {
+		if root := captured[t.Of]; t.Command == batch.DoCapture && root != nil {
+			meant := *root
+			meant.LastFollowUp, meant.LastFollowUpID = t.Key, t.ID
+			found[id] = &meant
+		}
+	}
+	return found, nil
 }
 
 // merchantOf tells whose file it is. Files do not change owner, so it is asked once a run.
@@ -189,7 +221,10 @@ func (p *prepared) facts(connector gateway.Connector, now time.Time) batch.Facts
 		f.Fingerprint = p.fingerprint
 	}
 	if connector != nil {
-		_, f.Available = connector.Profile().Commands[p.rec.Line.Command]
+		var operation gateway.Operation
+		profile := connector.Profile()
+		operation, f.Available = profile.Commands[p.rec.Line.Command]
+		f.Deferred, f.KeepsCards = operation.Deferred, profile.SetsCardIndex
 	}
 	return f
 }
@@ -197,12 +232,8 @@ func (p *prepared) facts(connector gateway.Connector, now time.Time) batch.Facts
 // local reports whether the line's outcome is made here: the gateway has no such
 // call, or its call is not needed.
 func (p *prepared) local(connector gateway.Connector) bool {
-	l := &p.rec.Line
-	if connector.Profile().Commands[l.Command].Local {
-		return true
-	}
-	// Only a card number has to become a token; without one the wallet is ours to change.
-	return (l.Command == batch.CreateWallet || l.Command == batch.UpdateWallet) && l.CardNumber.IsZero()
+	operation := connector.Profile().Commands[p.rec.Line.Command]
+	return operation.Local || operation.CardOnly && p.rec.Line.CardNumber.IsZero()
 }
 
 // build makes the request of a line that is sent.
@@ -214,21 +245,30 @@ func (p *prepared) build(connector gateway.Connector) error {
 		amount.Currency = p.currency()
 	}
 	p.request = gateway.Request{
-		Key: key, Command: l.Command, Contract: p.contract.ID,
-		OrderRef: l.OrderRef, SoftDescriptor: l.SoftDescriptor, Amount: amount, Action: l.PaymentAction(),
+		Key: key, Command: l.Command, Contract: p.contract.ID, Version: l.Version,
+		OrderRef: l.OrderRef, OrderDate: l.OrderDate, SoftDescriptor: l.SoftDescriptor, Comment: l.Comment, Private: l.Private,
+		Amount: amount, Action: l.PaymentAction(), CaptureDate: l.CaptureDate,
 		Card: gateway.Card{
 			Token: p.card.Token, Number: l.CardNumber, Expiry: p.card.Expiry, Cardholder: p.card.Cardholder, Type: p.card.Type,
 		},
-		Wallet: p.wallet, Original: p.original,
+		Wallet: p.wallet, CardIndex: p.card.Index, Original: p.original,
+		Schedule: l.Schedule(), PaymentRecord: l.PaymentRecord,
 	}
 	if !l.CardNumber.IsZero() {
 		p.request.Card.Token = ""
 	}
-	if l.Command.Phase() == batch.PhasePayment {
-		p.request.Credential = p.credential()
-	}
-	if l.Command == batch.CreateWallet {
+	switch l.Command {
+	case batch.CreateWallet:
 		p.wallet = p.opening()
+		p.request.Wallet = p.wallet
+	case batch.UpdateWallet:
+		wanted := p.changedWallet()
+		p.request.Wallet, p.request.CardIndex = &wanted, cmp.Or(batch.CardIndexOf(l), p.wallet.DefaultCard)
+	case batch.DoReAuthorization:
+		p.request.OrderRef = cmp.Or(l.OrderRef, p.original.OrderRef)
+	}
+	if l.Command.Phase() == batch.PhasePayment {
+		p.request.Mode, p.request.Credential = l.PaymentMode(), p.credential()
 	}
 	return nil
 }
@@ -259,6 +299,9 @@ func (p *prepared) credential() gateway.Credential {
 	if c.Agreement != nil && c.Agreement.FirstKey == "" && c.Trace == "" {
 		c.Trace = c.Agreement.Trace
 	}
+	if c.Agreement == nil && c.MerchantInitiated() && c.Trace == "" {
+		c.Trace = p.card.NetworkTransaction
+	}
 	switch {
 	case c.MerchantInitiated():
 		c.Use = gateway.Stored
@@ -276,7 +319,7 @@ func (p *prepared) credential() gateway.Credential {
 func (p *prepared) opening() *batch.Wallet {
 	l := &p.rec.Line
 	return &batch.Wallet{
-		Merchant: p.merchant, ID: l.WalletID, Contract: l.Contract, Gateway: p.contract.Gateway,
+		Merchant: p.merchant, ID: l.WalletID, Contract: l.Contract, Gateway: p.contract.KeptAt(),
 		Status: batch.WalletOpening, LastName: l.LastName, FirstName: l.FirstName, Email: l.Email, Language: l.Language,
 		DefaultCard: 1, OpenLine: p.rec.Address,
 	}
@@ -284,7 +327,7 @@ func (p *prepared) opening() *batch.Wallet {
 
 // sending is what the store records before the first byte leaves.
 func (p *prepared) sending() store.Sending {
-	s := store.Sending{At: p.rec.Address, Attempt: p.attempt}
+	s := store.Sending{At: p.rec.Address, Attempt: p.attempt, Batch: p.batch}
 	l := &p.rec.Line
 	switch {
 	case l.Command == batch.CreateWallet:

@@ -70,6 +70,7 @@ type resolution struct {
 func (r *Run) lookUpAll(ctx context.Context, again bool) (*resolution, error) {
 	total := &resolution{again: again}
 	q := store.LineQuery{States: []batch.LineState{batch.InDoubt, batch.Pending}, Limit: r.Chunk}
+	batches := map[batchName]bool{}
 	for {
 		var lines []batch.LineRecord
 		for rec, err := range r.Store.Lines(ctx, q) {
@@ -79,10 +80,10 @@ func (r *Run) lookUpAll(ctx context.Context, again bool) (*resolution, error) {
 			lines = append(lines, rec)
 		}
 		if len(lines) == 0 || r.stopping() {
-			return total, nil
+			return total, r.fetchAll(ctx, batches, total)
 		}
 		q.After = lines[len(lines)-1].Address
-		if err := r.lookUpChunk(ctx, lines, total); err != nil {
+		if err := r.lookUpChunk(ctx, r.setBatchedAside(lines, batches), total); err != nil {
 			return nil, err
 		}
 	}
@@ -108,6 +109,11 @@ func (r *Run) lookUpChunk(ctx context.Context, lines []batch.LineRecord, total *
 	if err := group.Wait(); err != nil {
 		return err
 	}
+	return r.recordFound(ctx, total)
+}
+
+// recordFound commits what look-ups found so far.
+func (r *Run) recordFound(ctx context.Context, total *resolution) error {
 	if len(total.outcomes) == 0 {
 		return nil
 	}
@@ -163,10 +169,7 @@ func (r *Run) lookUp(ctx context.Context, connector gateway.Connector, p *prepar
 	answer, err := connector.Lookup(ctx, p.request)
 	switch {
 	case err == nil && answer.State != p.rec.State:
-		total.add(done{p, p.outcome(answer, now)})
-		r.ended(answer.State)
-		r.Progress.resolved(false)
-		r.count(func(s *Summary) { s.Resolved++ })
+		r.found(p, answer, total)
 	case err == nil:
 	case errors.Is(err, gateway.ErrUnknownKey) && p.rec.State == batch.InDoubt:
 		if asked >= op.Settle {
@@ -175,11 +178,23 @@ func (r *Run) lookUp(ctx context.Context, connector gateway.Connector, p *prepar
 			return
 		}
 		total.wait(max(op.Settle-asked, shortestWait))
+	case errors.Is(err, gateway.ErrUnknownKey):
+		// It said that it would answer later, and knows nothing now: that is a doubt.
+		r.found(p, gateway.Answer{State: batch.InDoubt, Answer: batch.Answer{Code: batch.CodeNoAnswer}}, total)
+		total.wait(shortestWait)
 	case errors.Is(err, gateway.ErrCredentials):
 		r.stopGateway(p.rec.Gateway, err)
 	default:
 		r.Log.Warn("lookup failed; the line stays in doubt", "gateway", string(p.rec.Gateway), "file", int64(p.rec.Address.File), "line", p.rec.Address.No, "error", err.Error())
 	}
+}
+
+// found is a line whose doubt, or wait, has ended.
+func (r *Run) found(p *prepared, answer gateway.Answer, total *resolution) {
+	total.add(done{p, p.outcome(answer, r.Clock())})
+	r.ended(answer.State)
+	r.Progress.resolved(false)
+	r.count(func(s *Summary) { s.Resolved++ })
 }
 
 func (t *resolution) add(o done) {

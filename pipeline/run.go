@@ -118,6 +118,7 @@ type Run struct {
 type Gateway struct {
 	Connector   gateway.Connector
 	Concurrency int
+	BatchLines  int // most lines of a batch, where the connector is a gateway.Batcher; 0: Run.Chunk
 }
 
 // Retention is how long things are kept.

@@ -167,6 +167,7 @@ type FileQuery struct {
 type LineQuery struct {
 	File   batch.FileID
 	States []batch.LineState
+	Batch  string // of lines that were sent in this batch last
 	After  batch.LineAddress
 	Limit  int // 0: all
 }
@@ -298,6 +299,7 @@ type Sending struct {
 	Attempt int
 	Opening *batch.Wallet   // createWallet: the wallet as it is opening
 	Locks   *batch.WalletID // other wallet lines: the wallet that waits for this line
+	Batch   string          // the batch that it travels in; empty: alone
 }
 
 // LineOutcome is what became of one line.

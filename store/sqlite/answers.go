@@ -133,7 +133,7 @@ const resultColumns = `l.id, CASE WHEN a.line IS NULL THEN l.state ELSE a.state 
 	CASE WHEN a.line IS NULL THEN l.attempt ELSE a.attempt END,
 	CASE WHEN a.line IS NULL THEN l.submitted_at ELSE a.submitted_at END,
 	CASE WHEN a.line IS NULL THEN l.completed_at ELSE a.completed_at END,
-	l.stored, NULL, CASE WHEN a.line IS NULL THEN l.answer ELSE a.answer END`
+	l.stored, NULL, CASE WHEN a.line IS NULL THEN l.answer ELSE a.answer END, ''`
 
 // AnswerLines yields the lines of one answer as they stood when it was made.
 func (s *Store) AnswerLines(ctx context.Context, file batch.FileID, number int) iter.Seq2[batch.LineRecord, error] {

@@ -13,13 +13,13 @@ import (
 	"cardbatch/store"
 )
 
-const lineColumns = `l.id, l.state, l.gateway, l.attempt, l.submitted_at, l.completed_at, l.stored, l.sealed, l.answer`
+const lineColumns = `l.id, l.state, l.gateway, l.attempt, l.submitted_at, l.completed_at, l.stored, l.sealed, l.answer, coalesce(l.batch, '')`
 
 // scanLine reads lineColumns, then what follows them into extra.
 func scanLine(row scanner, extra ...any) (r batch.LineRecord, err error) {
 	var id int64
 	var stored, answer []byte
-	targets := [...]any{&id, &r.State, &r.Gateway, &r.Attempt, timestamp{&r.SubmittedAt}, timestamp{&r.CompletedAt}, &stored, &r.Sealed, &answer}
+	targets := [...]any{&id, &r.State, &r.Gateway, &r.Attempt, timestamp{&r.SubmittedAt}, timestamp{&r.CompletedAt}, &stored, &r.Sealed, &answer, &r.Batch}
 	if err := row.Scan(append(targets[:], extra...)...); err != nil {
 		return r, err
 	}
@@ -85,6 +85,9 @@ func (s *Store) Lines(ctx context.Context, q store.LineQuery) iter.Seq2[batch.Li
 			var c condition
 			c.add("l.id BETWEEN ? AND ?", max(first, lineID(q.After)+1), last)
 			in(&c, "l.state", q.States)
+			if q.Batch != "" {
+				c.add("l.batch = ?", q.Batch)
+			}
 			query := `SELECT ` + lineColumns + ` FROM lines l` + c.where() + ` ORDER BY l.id`
 			if q.Limit > 0 {
 				query += ` LIMIT ?`
@@ -111,16 +114,25 @@ func (s *Store) filesWith(ctx context.Context, q store.LineQuery) (files []batch
 	if q.File != 0 {
 		return []batch.FileID{q.File}, nil
 	}
+	if q.Batch != "" {
+		err = each(s.read(ctx), fileIDs(&files), `SELECT DISTINCT file_id FROM lines WHERE batch = ? AND file_id >= ? ORDER BY file_id`, q.Batch, q.After.File)
+		return files, err
+	}
 	var c condition
 	in(&c, "state", q.States)
 	c.add("file_id >= ?", q.After.File)
-	err = each(s.read(ctx), func(row scanner) error {
+	err = each(s.read(ctx), fileIDs(&files), `SELECT DISTINCT file_id FROM counts`+c.where()+` ORDER BY file_id`, c.args...)
+	return files, err
+}
+
+// fileIDs collects the numbers of files.
+func fileIDs(files *[]batch.FileID) func(scanner) error {
+	return func(row scanner) error {
 		var id batch.FileID
 		err := row.Scan(&id)
-		files = append(files, id)
+		*files = append(*files, id)
 		return err
-	}, `SELECT DISTINCT file_id FROM counts`+c.where()+` ORDER BY file_id`, c.args...)
-	return files, err
+	}
 }
 
 // countsOf tells how many lines of a file are in each state; the key of counts
@@ -191,12 +203,7 @@ func (s *Store) NextQueued(ctx context.Context, q store.QueueQuery) ([]batch.Lin
 
 // openFiles lists the files from the cursor's on that have such lines.
 func (s *Store) openFiles(ctx context.Context, q store.QueueQuery) (files []batch.FileID, err error) {
-	err = each(s.read(ctx), func(row scanner) error {
-		var id batch.FileID
-		err := row.Scan(&id)
-		files = append(files, id)
-		return err
-	}, `SELECT c.file_id FROM counts c CROSS JOIN files f ON f.id = c.file_id
+	err = each(s.read(ctx), fileIDs(&files), `SELECT c.file_id FROM counts c CROSS JOIN files f ON f.id = c.file_id
 		WHERE c.state = 'queued' AND c.phase = ? AND c.file_id >= ? AND c.gateway = ? AND f.state IN `+sendable+` ORDER BY c.file_id`, int(q.Phase), q.After.File, string(q.Gateway))
 	return files, err
 }

@@ -128,13 +128,13 @@ func (n *session) Submit(ctx context.Context, s store.Submission) error {
 	})
 }
 
-// runsOf cuts what is sent into runs of consecutive lines with one attempt number:
+// runsOf cuts what is sent into runs of consecutive lines with one attempt number and batch:
 // one statement makes a whole run submitting.
 func runsOf(all []store.Sending) iter.Seq[[]store.Sending] {
 	return func(yield func([]store.Sending) bool) {
 		for start := 0; start < len(all); {
 			end := start + 1
-			for end < len(all) && all[end].Attempt == all[start].Attempt && lineID(all[end].At) == lineID(all[end-1].At)+1 {
+			for end < len(all) && all[end].Attempt == all[start].Attempt && all[end].Batch == all[start].Batch && lineID(all[end].At) == lineID(all[end-1].At)+1 {
 				end++
 			}
 			if !yield(all[start:end]) {
@@ -159,8 +159,8 @@ func (c *change) send(run []store.Sending, at time.Time, merchant batch.Merchant
 		c.flying[id] = f
 		sent++
 		return err
-	}, `UPDATE lines SET state = 'submitting', attempt = ?1, submitted_at = ?2 WHERE id BETWEEN ?3 AND ?4 AND state = 'queued' AND attempt <= ?1
-		RETURNING id, phase, gateway, coalesce(amount, 0), coalesce(currency, '')`, attempt, micros(at), lineID(run[0].At), lineID(run[len(run)-1].At))
+	}, `UPDATE lines SET state = 'submitting', attempt = ?1, submitted_at = ?2, batch = nullif(?5, '') WHERE id BETWEEN ?3 AND ?4 AND state = 'queued' AND attempt <= ?1
+		RETURNING id, phase, gateway, coalesce(amount, 0), coalesce(currency, '')`, attempt, micros(at), lineID(run[0].At), lineID(run[len(run)-1].At), run[0].Batch)
 	if err != nil {
 		return err
 	}
@@ -338,9 +338,10 @@ func (c *change) followUp(f *batch.FollowUp) error {
 	if original.state != batch.Approved {
 		return fmt.Errorf("%w: line %d of file %d made no transaction, it is %s", store.ErrStale, f.Original.No, f.Original.File, original.state)
 	}
-	_, err = c.exec(`INSERT INTO follow_ups (line, captured, refunded, cancelled, last_key) VALUES (?, ?, ?, ?, ?)
+	_, err = c.exec(`INSERT INTO follow_ups (line, captured, refunded, cancelled, last_key, last_id) VALUES (?, ?, ?, ?, ?, ?)
 		ON CONFLICT DO UPDATE SET captured = captured + excluded.captured, refunded = refunded + excluded.refunded,
-			cancelled = max(cancelled, excluded.cancelled), last_key = CASE excluded.last_key WHEN '' THEN last_key ELSE excluded.last_key END`,
-		lineID(f.Original), f.Captured, f.Refunded, f.Cancelled, string(f.Key))
+			cancelled = max(cancelled, excluded.cancelled), last_key = CASE excluded.last_key WHEN '' THEN last_key ELSE excluded.last_key END,
+			last_id = CASE excluded.last_key WHEN '' THEN last_id ELSE excluded.last_id END`,
+		lineID(f.Original), f.Captured, f.Refunded, f.Cancelled, string(f.Key), string(f.ID))
 	return err
 }

@@ -192,7 +192,7 @@ func (c *change) closeWallet(merchant batch.MerchantID, id batch.WalletID, at ba
 	return err
 }
 
-const agreementColumns = `merchant, id, wallet_id, type, variability, expiry, max_payments, min_days, fixed_minor, currency, fingerprint, first_key, trace, payments, last_payment, stopped`
+const agreementColumns = `merchant, id, wallet_id, type, variability, expiry, max_payments, min_days, fixed_minor, currency, fingerprint, first_key, first_id, trace, payments, last_payment, stopped`
 
 // Agreements returns those of the agreements that exist.
 func (s *Store) Agreements(ctx context.Context, merchant batch.MerchantID, ids []batch.AgreementID) (map[batch.AgreementID]*batch.Agreement, error) {
@@ -204,7 +204,7 @@ func (s *Store) Agreements(ctx context.Context, merchant batch.MerchantID, ids [
 	err = each(s.read(ctx), func(row scanner) error {
 		var a batch.Agreement
 		err := row.Scan(&a.Merchant, &a.ID, &a.WalletID, &a.Type, &a.Variability, &a.Expiry, &a.MaxPayments, &a.MinDays, &a.FixedMinor,
-			&a.Currency, &a.Fingerprint, &a.FirstKey, &a.Trace, &a.Payments, timestamp{&a.LastPayment}, &a.Stopped)
+			&a.Currency, &a.Fingerprint, &a.FirstKey, &a.FirstID, &a.Trace, &a.Payments, timestamp{&a.LastPayment}, &a.Stopped)
 		agreements[a.ID] = &a
 		return err
 	}, `SELECT `+agreementColumns+` FROM agreements WHERE merchant = ? AND id IN (SELECT value FROM json_each(?))`, string(merchant), asked)
@@ -213,8 +213,8 @@ func (s *Store) Agreements(ctx context.Context, merchant batch.MerchantID, ids [
 
 // saveAgreement writes an agreement as given.
 func (c *change) saveAgreement(a *batch.Agreement) error {
-	_, err := c.exec(`INSERT OR REPLACE INTO agreements (`+agreementColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	_, err := c.exec(`INSERT OR REPLACE INTO agreements (`+agreementColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		string(a.Merchant), string(a.ID), string(a.WalletID), a.Type, a.Variability, a.Expiry, a.MaxPayments, a.MinDays, a.FixedMinor,
-		string(a.Currency), a.Fingerprint, string(a.FirstKey), a.Trace, a.Payments, micros(a.LastPayment), a.Stopped)
+		string(a.Currency), a.Fingerprint, string(a.FirstKey), string(a.FirstID), a.Trace, a.Payments, micros(a.LastPayment), a.Stopped)
 	return err
 }

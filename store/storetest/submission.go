@@ -70,6 +70,30 @@ var submissionTests = []test{
 			w.unchanged(f, store.ErrStale, func() error { return w.s.Submit(w.ctx, store.Submission{At: start, Sending: sending}) })
 		}
 	}},
+	{"the lines of a batch are found under its name, across files, until they travel again", func(w *world) {
+		a, b := w.accept(payments(4)), w.accept(refs(payments(2), "b"))
+		w.must(w.s.Submit(w.ctx, store.Submission{At: start, Sending: []store.Sending{
+			{At: at(a, 2), Attempt: 1, Batch: "one"}, {At: at(a, 3), Attempt: 1, Batch: "one"}, {At: at(a, 4), Attempt: 1, Batch: "two"},
+			{At: at(a, 5), Attempt: 1}, {At: at(b, 3), Attempt: 1, Batch: "one"},
+		}}))
+		find := func(name string) []batch.LineAddress {
+			var found []batch.LineAddress
+			for _, r := range collect(w, w.Lines(w.ctx, store.LineQuery{Batch: name})) {
+				equal(w, "batch", r.Batch, name)
+				found = append(found, r.Address)
+			}
+			return found
+		}
+		diff(w, "one", find("one"), []batch.LineAddress{at(a, 2), at(a, 3), at(b, 3)})
+		diff(w, "two", find("two"), []batch.LineAddress{at(a, 4)})
+		equal(w, "a line alone", w.line(at(a, 5)).Batch, "")
+		back := outcome(a, 3, batch.Queued)
+		w.must(w.s.Record(w.ctx, []store.LineOutcome{outcome(a, 2, batch.Pending), back}))
+		w.must(w.s.Submit(w.ctx, store.Submission{At: start, Sending: []store.Sending{{At: at(a, 3), Attempt: 1, Batch: "three"}}}))
+		diff(w, "one, one of its lines gone", find("one"), []batch.LineAddress{at(a, 2), at(b, 3)})
+		diff(w, "three", find("three"), []batch.LineAddress{at(a, 3)})
+		w.verified()
+	}},
 	{"lines that a rule ends are final with the rest of their chunk", func(w *world) {
 		f := w.accept(payments(3))
 		final := outcome(f, 3, batch.Refused)

@@ -155,7 +155,7 @@ var walletTests = []test{
 	{"an agreement comes back as it was written", func(w *world) {
 		want := batch.Agreement{
 			Merchant: acme, ID: "AG", WalletID: "C", Type: "RECURRING", Variability: "FIXED", Expiry: "2027-12-31", MaxPayments: 12, MinDays: 28,
-			FixedMinor: 2990, Currency: "EUR", Fingerprint: "fp", FirstKey: batch.NewKey(acme, "INV-2", 1), Trace: "NT", Payments: 3, LastPayment: start, Stopped: true,
+			FixedMinor: 2990, Currency: "EUR", Fingerprint: "fp", FirstID: "F-1", FirstKey: batch.NewKey(acme, "INV-2", 1), Trace: "NT", Payments: 3, LastPayment: start, Stopped: true,
 		}
 		f := w.accept(payments(1))
 		w.submit(f, 2)
@@ -190,12 +190,12 @@ var walletTests = []test{
 		w.submit(follow, 2, 3)
 		capture, refund := outcome(follow, 2, batch.Approved), outcome(follow, 3, batch.Approved)
 		capture.Answer.TransactionID = id // some gateways repeat the original's
-		capture.Changes.Transaction = &batch.FollowUp{Original: at(f, 2), Captured: 600, Key: "k1"}
+		capture.Changes.Transaction = &batch.FollowUp{Original: at(f, 2), Captured: 600, Key: "k1", ID: "C-1"}
 		refund.Changes.Transaction = &batch.FollowUp{Original: at(f, 2), Captured: 100, Refunded: 50, Cancelled: true}
 		w.must(w.s.Record(w.ctx, []store.LineOutcome{capture, refund}))
 		_, err = w.s.Answer(w.ctx, follow.ID, start)
 		w.must(err)
-		want.Captured, want.Refunded, want.Cancelled, want.LastFollowUp = 700, 50, true, "k1"
+		want.Captured, want.Refunded, want.Cancelled, want.LastFollowUp, want.LastFollowUpID = 700, 50, true, "k1", "C-1"
 		diff(w, "transactions", get(), map[batch.TransactionID]*batch.Transaction{id: &want})
 
 		o := outcome(f, 3, batch.Approved)

@@ -6,7 +6,8 @@
 // answer; an answer that no row fits is no answer. A cell is a text, * for any, - for
 // none, text* for a beginning, *text* for a part whatever the case, or several of these
 // joined by |. A status may end in xx. What may follow an outcome is the class of its
-// five-digit code (batch.CodeClass).
+// five-digit code (batch.CodeClass); a code of = is the answer's own, the value of the
+// first column after status, for a processor whose codes are these.
 package codetable
 
 import (
@@ -33,6 +34,7 @@ const (
 	Busy        Outcome = "busy"        // gateway.ErrBusy, nothing carried out
 	UnknownKey  Outcome = "unknown_key" // gateway.ErrUnknownKey, of a look-up
 	Confirm     Outcome = "confirm"     // refused, unless a look-up finds the key
+	Duplicate   Outcome = "duplicate"   // sent before: only a look-up tells what became of it
 )
 
 // states are the outcomes that are answers. Confirm is a refusal until the look-up says otherwise.
@@ -40,6 +42,9 @@ var states = map[Outcome]batch.LineState{
 	Approved: batch.Approved, Declined: batch.Declined, Refused: batch.Refused, Pending: batch.Pending,
 	InDoubt: batch.InDoubt, Confirm: batch.Refused,
 }
+
+// ownCode, as the code of a row, stands for the code of the answer.
+const ownCode = "="
 
 // Meaning is what a row says.
 type Meaning struct {
@@ -88,8 +93,8 @@ func Parse(text string) (*Table, error) {
 	for i, r := range records[1:] {
 		m := Meaning{Outcome: Outcome(r[n-3]), Code: r[n-2], Source: r[n-1]}
 		m.State = states[m.Outcome]
-		answers := m.State != "" && len(m.Code) == 5
-		silent := slices.Contains([]Outcome{NoAnswer, Credentials, Busy, UnknownKey}, m.Outcome) && m.Code == ""
+		answers := m.State != "" && (len(m.Code) == 5 || m.Code == ownCode && n > 5)
+		silent := slices.Contains([]Outcome{NoAnswer, Credentials, Busy, UnknownKey, Duplicate}, m.Outcome) && m.Code == ""
 		if !answers && !silent || m.Source == "" {
 			return nil, fmt.Errorf("row %d has no valid outcome, code or source", i+2)
 		}
@@ -124,7 +129,11 @@ func (t *Table) Judge(kind string, status int, values ...string) Meaning {
 	for i := range t.rows {
 		r := &t.rows[i]
 		if r.fits(values) && r.kinds.fits(kind) && r.status.fits(text) {
-			return r.Meaning
+			m := r.Meaning
+			if m.Code == ownCode {
+				m.Code = values[0]
+			}
+			return m
 		}
 	}
 	return Meaning{Outcome: NoAnswer}

@@ -14,6 +14,7 @@ lookup,404|410,-,*,unknown_key,,three
 payment|token,2xx,OK,*,approved,00000,four
 payment,2xx,KO*,*Do Not*,declined,01100,five
 payment,2xx,KO*,*,confirm,02302,six
+payment,2xx,02*,*,refused,=,seven
 `
 
 func TestTheFirstRowThatFitsCounts(t *testing.T) {
@@ -39,6 +40,15 @@ func TestTheFirstRowThatFitsCounts(t *testing.T) {
 				t.Errorf("got %s (%s), want %s (%s)", m.Outcome, m.State, c.outcome, c.state)
 			}
 		})
+	}
+}
+
+func TestARowMayGiveTheAnswersOwnCode(t *testing.T) {
+	if m := Must("sample", sample).Judge("payment", 200, "02503", ""); m.Outcome != Refused || m.Code != "02503" {
+		t.Errorf("got %s %s", m.Outcome, m.Code)
+	}
+	if _, err := Parse("kind,status,outcome,code,source\n*,*,approved,=,x\n"); err == nil {
+		t.Error("a table without a column for it was read")
 	}
 }
 
