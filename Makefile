@@ -6,6 +6,7 @@ STATICCHECK_VERSION := v0.8.2
 TOOLS      := $(CURDIR)/.tools
 KILLS      ?= 250
 FUZZTIME   ?= 10m
+GATEWAY    ?= mastercard
 export CGO_ENABLED ?= 1
 
 .DEFAULT_GOAL := help
@@ -19,8 +20,8 @@ build: ## build bin/cardbatch
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/cardbatch
 
 .PHONY: demo
-demo: build ## run the whole job on loopback; the workspace stays in ./demo
-	$(BIN) demo demo
+demo: build ## run the whole job on loopback, GATEWAY=mastercard or another kind; the workspace stays in ./demo
+	$(BIN) demo demo --gateway $(GATEWAY)
 
 .PHONY: deps
 deps: ## install what the tests need: OpenSSH's server, the linter

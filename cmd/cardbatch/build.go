@@ -19,9 +19,7 @@ import (
 	"cardbatch/config"
 	"cardbatch/formats/batchfile"
 	"cardbatch/gateway"
-	"cardbatch/gateway/mastercard"
 	"cardbatch/gateway/simulator"
-	"cardbatch/gateway/simulator/stage"
 	"cardbatch/money"
 	"cardbatch/pipeline"
 	"cardbatch/sftpio"
@@ -172,9 +170,18 @@ func (in *installation) gateways() (map[batch.GatewayName]pipeline.Gateway, erro
 		}
 		connector = gateway.Limit(connector, float64(g.Rate), g.Concurrency)
 		connector = gateway.WithCircuit(connector, g.Circuit.Consecutive, circuitCooldown, in.clock)
-		all[batch.GatewayName(g.Name)] = pipeline.Gateway{Connector: connector, Concurrency: g.Concurrency}
+		all[batch.GatewayName(g.Name)] = pipeline.Gateway{Connector: connector, Concurrency: g.Concurrency, BatchLines: batchLines(connector, g)}
 	}
 	return all, nil
+}
+
+// batchLines is how many lines are submitted together: a gateway that takes no batches
+// takes lines in the run's own chunks.
+func batchLines(c gateway.Connector, g config.Gateway) int {
+	if _, ok := c.(gateway.Batcher); ok {
+		return g.BatchLines
+	}
+	return 0
 }
 
 // connector builds the connector of a gateway and makes sure that its endpoint
@@ -194,26 +201,22 @@ func (in *installation) connector(g config.Gateway) (gateway.Connector, error) {
 }
 
 func (in *installation) dial(g config.Gateway) (gateway.Connector, error) {
+	k := kinds[g.Kind]
+	if g.Embedded() {
+		endpoint, err := in.embedded(g.Name)
+		if err != nil {
+			return nil, err
+		}
+		g.Endpoint, g.MerchantID, g.User = endpoint, k.merchantID, k.user
+		return k.dial(g, simulated, in.clock)
+	}
 	if !g.Password.IsZero() {
 		// A secret that is missing must be known before the first line is submitted.
 		if _, err := g.Password.Resolve(context.Background()); err != nil {
 			return nil, fmt.Errorf("password: %w", err)
 		}
 	}
-	c := mastercard.Config{
-		Endpoint: g.Endpoint, Version: g.Version, MerchantID: g.MerchantID, Password: revealer(g.Password),
-		Timeout: g.Timeout, MaxConns: g.Concurrency, Tokens: mastercard.Tokens(g.Tokens),
-		Settle: g.Settle, ReplayWindow: g.ReplayWindow,
-	}
-	if g.Embedded() {
-		endpoint, err := in.embedded(g.Name)
-		if err != nil {
-			return nil, err
-		}
-		c.Endpoint, c.MerchantID = endpoint, stage.MerchantID
-		c.Password = func() (string, error) { return stage.Password, nil }
-	}
-	return mastercard.New(c, in.clock)
+	return k.dial(g, revealer(g.Password), in.clock)
 }
 
 // embedded starts a simulator inside the program. Its memory lies beside the
@@ -251,7 +254,8 @@ func (in *installation) contracts() map[batch.MerchantID]map[batch.ContractID]*b
 		}
 		contract := &batch.Contract{
 			ID: batch.ContractID(c.ID), Merchant: merchant, Gateway: batch.GatewayName(c.Gateway),
-			CardTypes: c.CardTypes, MerchantSource: c.MerchantSource,
+			CardTypes: c.CardTypes, MerchantSource: c.MerchantSource, Reauthorize: c.Reauthorization,
+			Account:       in.account(c.Gateway),
 			UnknownSeries: batch.SeriesPolicy(c.UnknownSeries),
 			Zone:          in.cfg.Location(in.cfg.Merchant(c.Merchant)),
 		}
@@ -261,6 +265,16 @@ func (in *installation) contracts() map[batch.MerchantID]map[batch.ContractID]*b
 		all[merchant][contract.ID] = contract
 	}
 	return all
+}
+
+// account is the gateway that keeps the wallets of the named one; empty: it does itself.
+func (in *installation) account(name string) batch.GatewayName {
+	for _, g := range in.cfg.Gateways {
+		if g.Name == name {
+			return batch.GatewayName(g.Account)
+		}
+	}
+	return ""
 }
 
 func (in *installation) sources() []pipeline.Source {

@@ -12,17 +12,21 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"text/template"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/crypto/ssh"
 
+	"cardbatch/gateway/mastercard"
 	"cardbatch/gateway/simulator"
 	"cardbatch/gateway/simulator/stage"
 	"cardbatch/internal/sftpserver"
@@ -40,18 +44,20 @@ const demoMarker = ".cardbatch-demo"
 
 type demoOptions struct {
 	dir   string
+	kind  string
 	serve bool
 }
 
 func (a *app) newDemo() *cobra.Command {
 	o := demoOptions{dir: "demo"}
+	names := slices.Sorted(maps.Keys(kinds))
 	c := &cobra.Command{
 		Use:   "demo [DIR]",
 		Short: "Show the whole job on loopback: SFTP server, simulator, sample files",
 		Long: `demo makes a fresh workspace (DIR, by default ./demo), starts an SFTP server and
 the payment simulator on loopback, puts sample files into the inbound folder
-over SFTP, runs 'cardbatch run' on them, and shows what came back. The workspace
-stays for looking around. A folder that demo did not make is never touched.`,
+over SFTP, runs 'cardbatch run' on them, and shows what came back. The simulator
+speaks as the kind of gateway that --gateway names. The workspace stays for looking around. A folder that demo did not make is never touched.`,
 		Example: `  cardbatch demo
   cardbatch --config demo/cardbatch.yaml explain PAY-20261121-01 INV-9005`,
 		GroupID: "setup",
@@ -60,9 +66,13 @@ stays for looking around. A folder that demo did not make is never touched.`,
 			if len(args) == 1 {
 				o.dir = args[0]
 			}
+			if !slices.Contains(names, o.kind) {
+				return usageError("--gateway must be one of %s", strings.Join(names, ", "))
+			}
 			return a.demo(c.Context(), o)
 		},
 	}
+	c.Flags().StringVar(&o.kind, "gateway", mastercard.Kind, "kind of gateway: "+strings.Join(names, ", "))
 	c.Flags().BoolVar(&o.serve, "serve", false, "keep the servers up until interrupted, to run again")
 	return c
 }
@@ -71,7 +81,7 @@ func (a *app) demo(ctx context.Context, o demoOptions) error {
 	if err := clearDemo(o.dir); err != nil {
 		return err
 	}
-	d, err := startDemo(o.dir)
+	d, err := startDemo(o.dir, kinds[o.kind], o.kind)
 	if err != nil {
 		return err
 	}
@@ -151,7 +161,7 @@ func (d *demoWorld) Close() error {
 }
 
 // startDemo makes the workspace and starts its servers.
-func startDemo(dir string) (_ *demoWorld, err error) {
+func startDemo(dir string, k kind, name string) (_ *demoWorld, err error) {
 	d := &demoWorld{dir: dir, config: filepath.Join(dir, "cardbatch.yaml")}
 	defer func() {
 		if err != nil {
@@ -183,19 +193,19 @@ func startDemo(dir string) (_ *demoWorld, err error) {
 	if d.endpoint, err = d.simulator.Start("127.0.0.1:0"); err != nil {
 		return nil, err
 	}
-	return d, d.writeConfig()
+	return d, d.writeConfig(k, name)
 }
 
 func (d *demoWorld) key(name string) string { return filepath.Join(d.dir, "keys", name) }
 
-func (d *demoWorld) writeConfig() error {
+func (d *demoWorld) writeConfig(k kind, name string) error {
 	host, port, err := net.SplitHostPort(d.sftp.Addr())
 	if err != nil {
 		return err
 	}
 	var text bytes.Buffer
 	err = template.Must(template.New("demo").Parse(demoConfig)).Execute(&text, map[string]string{
-		"Endpoint": d.endpoint, "MerchantID": stage.MerchantID, "Host": host, "Port": port,
+		"Kind": name, "Endpoint": d.endpoint, "MerchantID": k.merchantID, "User": k.user, "Host": host, "Port": port,
 	})
 	return errors.Join(err,
 		os.WriteFile(d.key("gateway-password"), []byte(stage.Password+"\n"), 0o600),
