@@ -72,7 +72,7 @@ speaks as the kind of gateway that --gateway names. The workspace stays for look
 			return a.demo(c.Context(), o)
 		},
 	}
-	c.Flags().StringVar(&o.kind, "gateway", mastercard.Kind, "kind of gateway: "+strings.Join(names, ", "))
+	c.Flags().StringVar(&o.kind, "gateway", mastercard.Kind, "kind of gateway: "+strings.Join(names, " "))
 	c.Flags().BoolVar(&o.serve, "serve", false, "keep the servers up until interrupted, to run again")
 	return c
 }

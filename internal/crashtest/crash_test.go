@@ -40,29 +40,43 @@ const (
 // world is one workspace with a simulator of its own.
 type world struct {
 	t         *testing.T
+	gateway   account
 	dir       string
 	simulator *simulator.Simulator
 	files     map[string]string // received last
 }
 
+// account is a kind of gateway as the configuration names it, and what its lines can do.
+type account struct {
+	kind, signsIn string
+	// noNumbers: a payment needs a wallet.
+	noNumbers bool
+}
+
+// accounts are all kinds of gateways: the program must end as if undisturbed with each.
+var accounts = []account{
+	{kind: "mastercard", signsIn: "merchant_id: " + stage.MerchantID},
+}
+
 // scenario is a night that is disturbed, after one that is not.
 type scenario struct {
 	name   string
-	before map[string]string // files of the night before, by name
-	files  map[string]string
+	before func(account) map[string]string // files of the night before, by name
+	files  func(made transactions) map[string]string
 	// effects is how many lines must have an effect at the gateway, at least: proof
 	// that the scenario is what it should be.
 	effects int
 }
 
-func scenarios() []scenario {
-	return []scenario{
-		{"wallets and payments", nil, firstNight(), 30},
-		{"what follows up on payments", followedUp(), followUps(), 30},
-	}
+// transactions are the ids that the night before was answered with, by line reference.
+type transactions map[string]string
+
+var scenarios = []scenario{
+	{"wallets and payments", nil, firstNight, 30},
+	{"what follows up on payments", followedUp, followUps, 30},
 }
 
-func newWorld(t *testing.T, night scenario) *world {
+func newWorld(t *testing.T, gateway account, night scenario) *world {
 	t.Helper()
 	s, err := simulator.New(simulator.Options{})
 	if err != nil {
@@ -73,7 +87,7 @@ func newWorld(t *testing.T, night scenario) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
-	w := &world{t: t, dir: t.TempDir(), simulator: s}
+	w := &world{t: t, gateway: gateway, dir: t.TempDir(), simulator: s}
 	for _, folder := range []string{"in", "out", "keys"} {
 		if err := os.Mkdir(filepath.Join(w.dir, folder), 0o700); err != nil {
 			t.Fatal(err)
@@ -83,13 +97,34 @@ func newWorld(t *testing.T, night scenario) *world {
 		t.Fatal(err)
 	}
 	w.write("keys/password", stage.Password)
-	w.write("cardbatch.yaml", fmt.Sprintf(config, endpoint, stage.MerchantID))
-	if len(night.before) > 0 {
-		w.receive(night.before)
+	w.write("cardbatch.yaml", fmt.Sprintf(config, gateway.kind, endpoint, gateway.signsIn))
+	if night.before != nil {
+		w.receive(night.before(gateway))
 		w.finish()
 	}
-	w.receive(night.files)
+	w.receive(night.files(w.transactions()))
 	return w
+}
+
+// transactions reads the answers so far.
+func (w *world) transactions() transactions {
+	made := transactions{}
+	for name, content := range w.answers() {
+		if !strings.HasSuffix(name, ".res.csv") {
+			continue
+		}
+		column := 0
+		for line := range strings.Lines(content) {
+			fields := strings.Split(line, ";")
+			switch fields[0] {
+			case "C":
+				column = slices.Index(fields, "transaction_id")
+			case "D":
+				made[fields[2]] = fields[column]
+			}
+		}
+	}
+	return made
 }
 
 func (w *world) receive(files map[string]string) {
@@ -111,7 +146,7 @@ const config = `environment: TEST
 merchants: [{id: acme, lookalike: {lines: 0}}]
 contracts: [{id: "1", merchant: acme, gateway: bank, currencies: [EUR], unknown_series: send}]
 gateways:
-  - {name: bank, kind: mastercard, endpoint: %s, merchant_id: %s, password: "file:keys/password", settle: 0s, concurrency: 4}
+  - {name: bank, kind: %s, endpoint: %s, %s, password: "file:keys/password", settle: 0s, concurrency: 4}
 sources:
   - name: acme
     merchants: [acme]
@@ -139,7 +174,7 @@ func file(ref string, sequence int, columns string, total int, lines ...string) 
 }
 
 // firstNight has wallets, payments of every outcome, and a rejected file.
-func firstNight() map[string]string {
+func firstNight(transactions) map[string]string {
 	cards := []string{"5123450000000008;0139", "4508750015741019;0139", "5111111111111118;0539", "371881634498004;0139"}
 	var wallets, paid []string
 	for i := range 20 {
@@ -167,43 +202,45 @@ func firstNight() map[string]string {
 
 const followed = 12
 
-// followedUp makes the authorizations, payments and wallets that followUps acts on.
-func followedUp() map[string]string {
-	var made, wallets []string
+// followedUp makes the wallets, authorizations and payments that followUps acts on.
+func followedUp(gateway account) map[string]string {
+	var wallets, authorized, made []string
 	for i := range followed {
-		made = append(made,
-			fmt.Sprintf("A-%d;doAuthorization;1;5123450000000008;0139;AUTH-%d;1000;EUR", i, i),
-			fmt.Sprintf("B-%d;doAuthorization;1;4508750015741019;0139;BUY-%d;1000;EUR", i, i))
 		wallets = append(wallets, fmt.Sprintf("W-%d;createWallet;1;CUST-%d;5123450000000008;0139", i, i))
+		authorized = append(authorized, fmt.Sprintf("A-%d;doAuthorization;1;CUST-%d;AUTH-%d;1000;EUR", i, i, i))
+		card := "4508750015741019;0139;"
+		if gateway.noNumbers {
+			card = fmt.Sprintf(";;CUST-%d", i)
+		}
+		made = append(made, fmt.Sprintf("B-%d;doAuthorization;1;%s;BUY-%d;1000;EUR", i, card, i))
 	}
 	return map[string]string{
-		"1-made.csv":    file("MADE", 1, "line_ref;command;contract;card_number;card_expiry;order_ref;amount;currency", 2*followed*1000, made...),
-		"2-wallets.csv": file("WAL", 2, "line_ref;command;contract;wallet_id;card_number;card_expiry", 0, wallets...),
+		"1-wallets.csv":    file("WAL", 1, "line_ref;command;contract;wallet_id;card_number;card_expiry", 0, wallets...),
+		"2-authorized.csv": file("AUT", 2, "line_ref;command;contract;wallet_id;order_ref;amount;currency", followed*1000, authorized...),
+		"3-made.csv":       file("MADE", 3, "line_ref;command;contract;card_number;card_expiry;wallet_id;order_ref;amount;currency", followed*1000, made...),
 	}
 }
 
 // followUps captures in two parts, refunds a part, resets; changes cards; and
 // charges series, each with its first, cardholder-initiated transaction.
-func followUps() map[string]string {
-	key := func(ref string, i int) batch.Key {
-		return batch.NewKey("acme", batch.LineRef(fmt.Sprintf("%s-%d", ref, i)), 1)
-	}
+func followUps(made transactions) map[string]string {
 	var follow, change, series []string
 	for i := range followed {
+		original := func(ref string) string { return made[fmt.Sprintf("%s-%d", ref, i)] }
 		follow = append(follow,
-			fmt.Sprintf("C1-%d;doCapture;%s;400;EUR", i, key("A", i)),
-			fmt.Sprintf("C2-%d;doCapture;%s;600;EUR", i, key("A", i)),
-			fmt.Sprintf("C3-%d;doCapture;%s;100;EUR", i, key("A", i)), // one too many
-			fmt.Sprintf("K-%d;doReset;%s;;", i, key("B", i)))
+			fmt.Sprintf("C1-%d;doCapture;%s;400;EUR", i, original("A")),
+			fmt.Sprintf("C2-%d;doCapture;%s;600;EUR", i, original("A")),
+			fmt.Sprintf("C3-%d;doCapture;%s;100;EUR", i, original("A")), // one too many
+			fmt.Sprintf("K-%d;doReset;%s;;", i, original("B")))
 		change = append(change, fmt.Sprintf("U-%d;updateWallet;1;CUST-%d;4508750015741019;0139", i, i))
 		series = append(series,
 			fmt.Sprintf("S1-%d;doImmediateWalletPayment;1;CUST-%d;FIRST-%d;500;EUR;INTERNET;AGR-%d;UNSCHEDULED", i, i, i, i),
 			fmt.Sprintf("S2-%d;doImmediateWalletPayment;1;CUST-%d;NEXT-%d;500;EUR;MERCHANT;AGR-%d;", i, i, i, i))
 	}
 	return map[string]string{
-		"3-follow.csv": file("FOL", 3, "line_ref;command;transaction_id;amount;currency", followed*1100, follow...),
-		"4-change.csv": file("CHG", 4, "line_ref;command;contract;wallet_id;card_number;card_expiry", 0, change...),
-		"5-series.csv": file("SER", 5, "line_ref;command;contract;wallet_id;order_ref;amount;currency;source;agreement_id;agreement_type", followed*1000, series...),
+		"4-follow.csv": file("FOL", 4, "line_ref;command;transaction_id;amount;currency", followed*1100, follow...),
+		"5-change.csv": file("CHG", 5, "line_ref;command;contract;wallet_id;card_number;card_expiry", 0, change...),
+		"6-series.csv": file("SER", 6, "line_ref;command;contract;wallet_id;order_ref;amount;currency;source;agreement_id;agreement_type", followed*1000, series...),
 	}
 }
 
@@ -335,9 +372,9 @@ func difference(want, got string) string {
 }
 
 // undisturbed runs a night in peace. It returns its answers and the transitions that it passed.
-func undisturbed(t *testing.T, night scenario) (answers map[string]string, transitions []string) {
+func undisturbed(t *testing.T, gateway account, night scenario) (answers map[string]string, transitions []string) {
 	t.Helper()
-	w := newWorld(t, night)
+	w := newWorld(t, gateway, night)
 	trace := filepath.Join(w.dir, "trace")
 	w.start("CARDBATCH_KILL_TRACE=" + trace)
 	content, err := os.ReadFile(trace)
@@ -353,19 +390,28 @@ func undisturbed(t *testing.T, night scenario) (answers map[string]string, trans
 	return answers, strings.Split(strings.TrimSpace(string(content)), "\n")
 }
 
+// eachNight runs a test for every kind of gateway and every scenario.
+func eachNight(t *testing.T, test func(t *testing.T, gateway account, night scenario)) {
+	for _, gateway := range accounts {
+		for _, night := range scenarios {
+			t.Run(gateway.kind+": "+night.name, func(t *testing.T) { test(t, gateway, night) })
+		}
+	}
+}
+
 func TestKilledAtEveryTransitionTheProgramEndsAsIfUndisturbed(t *testing.T) {
-	for _, night := range scenarios() {
-		want, passed := undisturbed(t, night)
+	eachNight(t, func(t *testing.T, gateway account, night scenario) {
+		want, passed := undisturbed(t, gateway, night)
 		count := map[string]int{}
 		for _, name := range passed {
 			count[name]++
 		}
-		t.Logf("%s: %d transitions of %d kinds", night.name, len(passed), len(count))
+		t.Logf("%d transitions of %d kinds", len(passed), len(count))
 		for _, name := range slices.Sorted(maps.Keys(count)) {
 			for _, nth := range moments(count[name]) {
-				t.Run(fmt.Sprintf("%s: %s, time %d", night.name, name, nth), func(t *testing.T) {
+				t.Run(fmt.Sprintf("%s, time %d", name, nth), func(t *testing.T) {
 					t.Parallel()
-					w := newWorld(t, night)
+					w := newWorld(t, gateway, night)
 					if killed, _ := w.start(fmt.Sprintf("CARDBATCH_KILL_AT=%s:%d", name, nth)); !killed {
 						t.Log("this order of events did not come up to that moment")
 					}
@@ -374,7 +420,7 @@ func TestKilledAtEveryTransitionTheProgramEndsAsIfUndisturbed(t *testing.T) {
 				})
 			}
 		}
-	}
+	})
 }
 
 // moments of a transition passed n times at which to kill: the first, one in the
@@ -386,7 +432,7 @@ func moments(n int) []int {
 }
 
 func TestKilledAtRandomMomentsTheProgramEndsAsIfUndisturbed(t *testing.T) {
-	kills := 12
+	kills := 6 // of each kind of gateway
 	if text := os.Getenv("CARDBATCH_KILLS"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil {
@@ -397,15 +443,15 @@ func TestKilledAtRandomMomentsTheProgramEndsAsIfUndisturbed(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 1))
-	for _, night := range scenarios() {
-		want, _ := undisturbed(t, night)
-		w := newWorld(t, night)
+	eachNight(t, func(t *testing.T, gateway account, night scenario) {
+		want, _ := undisturbed(t, gateway, night)
+		w := newWorld(t, gateway, night)
 		began := time.Now()
 		w.start()
 		whole := time.Since(began)
 		done := 0
 		for done < (kills+1)/2 {
-			w := newWorld(t, night)
+			w := newWorld(t, gateway, night)
 			for range 4 {
 				if w.killAfter(time.Duration(random.Int64N(int64(whole)))) {
 					done++
@@ -414,11 +460,11 @@ func TestKilledAtRandomMomentsTheProgramEndsAsIfUndisturbed(t *testing.T) {
 			w.finish()
 			w.check(want)
 			if t.Failed() {
-				t.Fatalf("%s: after %d kills", night.name, done)
+				t.Fatalf("after %d kills", done)
 			}
 		}
-		t.Logf("%s: %d kills", night.name, done)
-	}
+		t.Logf("%d kills", done)
+	})
 }
 
 // killAfter starts the program and kills it after the delay, unless it has ended by then.
