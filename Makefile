@@ -24,7 +24,7 @@ demo: build ## the whole job on loopback in ./demo; GATEWAY=payline and others
 	$(BIN) demo demo --gateway $(GATEWAY)
 
 .PHONY: deps
-deps: ## install what the tests need: OpenSSH's server, the linter
+deps: ## install what the tests need: OpenSSH's server, xmllint, the linter
 	@scripts/deps
 	@test -x $(TOOLS)/staticcheck || GOBIN=$(TOOLS) $(GO) install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
 

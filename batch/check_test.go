@@ -30,6 +30,13 @@ func enrolment(change func(*Line)) *Line {
 	return l
 }
 
+// capture is a doCapture line without findings.
+func capture(change func(*Line)) *Line {
+	l := &Line{No: 5, Ref: "CAP-1", Command: DoCapture, TransactionID: "T-1", AmountText: "2990", Currency: "EUR"}
+	change(l)
+	return l
+}
+
 // told lists findings as "column CODE".
 func told(findings []Finding) (list []string) {
 	for _, f := range findings {
@@ -129,6 +136,11 @@ func TestCheckLineFindsWhatSectionThreeForbids(t *testing.T) {
 		{"a card number in private data", payment(func(l *Line) { l.Private = []PrivateDatum{{"k", "5123-4500-0000-0008"}} }), []string{"private.k STRAY_CARD_NUMBER"}},
 		{"a card number as an e-mail address", enrolment(func(l *Line) { l.Email = "4508750015741019@b.example" }), []string{"email STRAY_CARD_NUMBER"}},
 		{"a card number as a wallet id", payment(func(l *Line) { l.WalletID = "4508750015741019" }), []string{"wallet_id STRAY_CARD_NUMBER"}},
+		{"a card number as a transaction", capture(func(l *Line) { l.TransactionID = "T-5123450000000008" }), []string{"transaction_id STRAY_CARD_NUMBER"}},
+		{"digits in a gateway's id that pass for one", capture(func(l *Line) { l.TransactionID = "a5123450000000008b0c0d0e0f1a2b3c" }), nil},
+		{"in an id with hyphens too", capture(func(l *Line) { l.TransactionID = "51234500-0000-0008-b0c0-d0e0f1a2b3c4" }), nil},
+		{"beside such an id it stays one", capture(func(l *Line) { l.TransactionID = "a5123450000000008b0c0d0e0f1a2b3c.5123450000000008" }), []string{"transaction_id STRAY_CARD_NUMBER"}},
+		{"an id of digits and hyphens alone stays one", capture(func(l *Line) { l.TransactionID = "51234500-0000-0008-0000-000000000001" }), []string{"transaction_id STRAY_CARD_NUMBER"}},
 		{"a card number as a token", enrolment(func(l *Line) { l.CardNumber = PAN{}; l.CardToken = "4508750015741019" }), []string{"card_token STRAY_CARD_NUMBER"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -1,6 +1,9 @@
 package batch
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // Lengths of the digit runs that are taken for card numbers in text.
 const (
@@ -99,3 +102,17 @@ func cardNumberAt(text string, start int) int {
 }
 
 func isDigit(b byte) bool { return b-'0' <= 9 }
+
+// uuid is an id of 32 hexadecimal digits, with hyphens or without, as several gateways give
+// them. Now and then decimal digits in one pass for a card number.
+var uuid = regexp.MustCompile(`\b[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\b`)
+
+// withoutUUID takes such ids out of a text. One of decimal digits alone stays.
+func withoutUUID(text string) string {
+	return uuid.ReplaceAllStringFunc(text, func(id string) string {
+		if strings.ContainsAny(id, "abcdefABCDEF") {
+			return ""
+		}
+		return id
+	})
+}

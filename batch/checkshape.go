@@ -74,7 +74,7 @@ func (c *Column) checkText(value string, seen kind, acceptCardLikeIDs bool) (Fin
 		return FieldFormat, "a backslash is refused here"
 	}
 	free := c.Free || c.Shape == ShapeEmail
-	if (free || !acceptCardLikeIDs) && HasCardNumber(value) {
+	if (free || !acceptCardLikeIDs) && HasCardNumber(value) && !(c.GatewayID && !HasCardNumber(withoutUUID(value))) {
 		return StrayCardNumber, "this looks like a card number, which only card_number may hold; remove it from the file and treat the file as card data"
 	}
 	return "", ""

@@ -9,6 +9,8 @@ type Column struct {
 	Values []string // of an Enum
 	Need   string   // one character per letter of NeedOrder: M mandatory, o optional, . must be empty
 	Free   bool     // free text: surrounding spaces are part of the value
+	// GatewayID: the id of a gateway comes back, and digits in it may pass for a card number.
+	GatewayID bool
 
 	// Text returns the place of the value in a line. It is nil for card_number,
 	// whose place is Line.CardNumber.
@@ -73,8 +75,8 @@ var Columns = []Column{
 	{Name: "mode", Shape: ShapeEnum, Values: []string{"CPT", "DIF", "NX", "REC"}, Need: "...oooo.......", Text: func(l *Line) *string { return &l.Mode }},
 	{Name: "capture_date", Shape: ShapeDate, Max: 10, Need: "...o..o.......", Text: func(l *Line) *string { return &l.CaptureDate }},
 	{Name: "scheduled_date", Shape: ShapeDate, Max: 10, Need: "....MM........", Text: func(l *Line) *string { return &l.ScheduledDate }},
-	{Name: "transaction_id", Shape: ShapeAN, Max: 50, Need: "o.......MMMM..", Text: func(l *Line) *string { return (*string)(&l.TransactionID) }},
-	{Name: "payment_record_id", Shape: ShapeAN, Max: 50, Need: ".............M", Text: func(l *Line) *string { return &l.PaymentRecord }},
+	{Name: "transaction_id", GatewayID: true, Shape: ShapeAN, Max: 50, Need: "o.......MMMM..", Text: func(l *Line) *string { return (*string)(&l.TransactionID) }},
+	{Name: "payment_record_id", GatewayID: true, Shape: ShapeAN, Max: 50, Need: ".............M", Text: func(l *Line) *string { return &l.PaymentRecord }},
 	{Name: "source", Shape: ShapeEnum, Values: sources, Need: "...ooooo.o..o.", Text: func(l *Line) *string { return &l.Source }},
 	{Name: "agreement_id", Shape: ShapeAN, Max: 100, Need: "...ooooo....o.", Text: func(l *Line) *string { return (*string)(&l.AgreementID) }},
 	{Name: "agreement_type", Shape: ShapeEnum, Values: []string{"RECURRING", "INSTALLMENT", "UNSCHEDULED"}, Need: "...ooooo....o.", Text: func(l *Line) *string { return &l.AgreementType }},

@@ -87,25 +87,28 @@ type Contract struct {
 
 // Gateway is an account at a processor.
 type Gateway struct {
-	Name         string            `yaml:"name" required:"true" example:"mastercard-eu" doc:"Its name here, and in results."`
-	Kind         string            `yaml:"kind" required:"true" enum:"mastercard mastercard-batch payline lyra paysafe" doc:"What the processor speaks."`
-	Endpoint     string            `yaml:"endpoint" required:"true" example:"https://test-gateway.mastercard.com" doc:"Base URL without path, or 'embedded:' for the simulator inside the program (TEST only)."`
-	Fallbacks    []string          `yaml:"fallbacks" example:"[https://homologation-cc.payline.com]" doc:"Payline: further endpoints of the same account, tried in this order where nothing can be charged twice."`
-	Directory    string            `yaml:"directory" example:"https://homologation-payment.payline.com" doc:"Payline: base URL of the directory of endpoints. Empty: none is asked."`
-	MerchantID   string            `yaml:"merchant_id" example:"TESTACME" doc:"The account's id at the processor: merchant profile, merchant, shop, or account number. Mandatory unless embedded."`
-	Accounts     map[string]string `yaml:"accounts" example:"{USD: \"1001234568\"}" doc:"Paysafe: account numbers of currencies that merchant_id does not take."`
-	User         string            `yaml:"user" example:"acme-api" doc:"Paysafe: the user of the API key. Elsewhere merchant_id signs in."`
-	Password     Secret            `yaml:"password" example:"env:ACME_GATEWAY_PASSWORD" doc:"The account's API password or access key. Mandatory unless embedded."`
-	Account      string            `yaml:"account" example:"mastercard-eu" doc:"Another gateway that speaks for the same account and keeps its wallets: mastercard-batch beside mastercard."`
-	Version      int               `yaml:"version" default:"0" min:"0" max:"999" unit:"interface version, 0 for the newest that the program knows" doc:"Version of the processor's interface: Mastercard 74 to 100, Payline 4 to 34."`
-	BatchLines   int               `yaml:"batch_lines" default:"5000" min:"1" max:"18000" unit:"lines" doc:"mastercard-batch: most lines of a batch."`
-	Tokens       string            `yaml:"tokens" default:"generated" enum:"generated supplied" doc:"Mastercard: who names a card's token: the processor ('generated'), or this program ('supplied', for repositories that accept ids from the merchant)."`
-	Concurrency  int               `yaml:"concurrency" default:"16" min:"1" max:"1024" unit:"requests" doc:"Requests in flight at once."`
-	Rate         int               `yaml:"rate" default:"0" min:"0" max:"100000" unit:"requests per second, 0 without limit" doc:"Requests that may be started per second."`
-	Timeout      time.Duration     `yaml:"timeout" default:"60s" min:"1s" max:"10m" doc:"How long an answer may take. What has none by then is in doubt."`
-	Settle       time.Duration     `yaml:"settle" default:"1m" min:"0s" max:"72h" doc:"How long after a request the gateway may still not know it although it will carry it out. Only a lookup after that proves that it was never received."`
-	ReplayWindow time.Duration     `yaml:"replay_window" default:"0s" min:"0s" max:"720h" doc:"How long the same request may be sent again under the same key without a second charge. 0s never sends again. Only what the processor has confirmed in writing."`
-	Circuit      Circuit           `yaml:"circuit" doc:"When a sick gateway is left alone."`
+	Name            string            `yaml:"name" required:"true" example:"mastercard-eu" doc:"Its name here, and in results."`
+	Kind            string            `yaml:"kind" required:"true" enum:"mastercard mastercard-batch payline lyra paysafe" doc:"What the processor speaks."`
+	Endpoint        string            `yaml:"endpoint" required:"true" example:"https://test-gateway.mastercard.com" doc:"Base URL without path, or 'embedded:' for the simulator inside the program (TEST only)."`
+	Fallbacks       []string          `yaml:"fallbacks" example:"[https://homologation-cc.payline.com]" doc:"Payline: further endpoints of the same account, tried in this order where nothing can be charged twice."`
+	Directory       string            `yaml:"directory" example:"https://homologation-payment.payline.com" doc:"Payline: base URL of the directory of endpoints. Empty: none is asked."`
+	MerchantID      string            `yaml:"merchant_id" example:"TESTACME" doc:"The account's id at the processor: merchant profile, merchant, shop, or account number. Mandatory unless embedded."`
+	Accounts        map[string]string `yaml:"accounts" example:"{USD: \"1001234568\"}" doc:"Paysafe: account numbers of currencies that merchant_id does not take."`
+	User            string            `yaml:"user" example:"acme-api" doc:"Paysafe: the user of the API key. Elsewhere merchant_id signs in."`
+	Password        Secret            `yaml:"password" example:"env:ACME_GATEWAY_PASSWORD" doc:"The account's API password or access key. Mandatory unless embedded."`
+	Account         string            `yaml:"account" example:"mastercard-eu" doc:"Another gateway that speaks for the same account and keeps its wallets: mastercard-batch beside mastercard."`
+	Version         int               `yaml:"version" default:"0" min:"0" max:"999" unit:"interface version, 0 for the newest that the program knows" doc:"Version of the processor's interface: Mastercard 74 to 100, Payline 4 to 34."`
+	BatchLines      int               `yaml:"batch_lines" default:"5000" min:"1" max:"18000" unit:"lines" doc:"mastercard-batch: most lines of a batch."`
+	Tokens          string            `yaml:"tokens" default:"generated" enum:"generated supplied" doc:"Mastercard: who names a card's token: the processor ('generated'), or this program ('supplied', for repositories that accept ids from the merchant)."`
+	Currency        string            `yaml:"currency" default:"EUR" doc:"Lyra: currency of the verification that comes with a new token. The shop's acquirer must take it."`
+	SeriesRevokedBy []string          `yaml:"series_revoked_by" example:"[\"82\"]" doc:"Lyra: the banks' codes that revoke one series of payments; the published lists disagree, ask the acquirer. Default: 82 and 84. Code 83 revokes every series of a card without being listed."`
+	SeriesActions   bool              `yaml:"series_actions" default:"false" doc:"Payline: send the actions 110, 111, 120 and 121 for the payments of a series. Ask Monext first: which commands take them is not published."`
+	Concurrency     int               `yaml:"concurrency" default:"16" min:"1" max:"1024" unit:"requests" doc:"Requests in flight at once."`
+	Rate            int               `yaml:"rate" default:"0" min:"0" max:"100000" unit:"requests per second, 0 without limit" doc:"Requests that may be started per second."`
+	Timeout         time.Duration     `yaml:"timeout" default:"60s" min:"1s" max:"10m" doc:"How long an answer may take. What has none by then is in doubt."`
+	Settle          time.Duration     `yaml:"settle" default:"1m" min:"0s" max:"72h" doc:"How long after a request the gateway may still not know it although it will carry it out. Only a lookup after that proves that it was never received."`
+	ReplayWindow    time.Duration     `yaml:"replay_window" default:"0s" min:"0s" max:"720h" doc:"How long the same request may be sent again under the same key without a second charge. 0s never sends again. Only what the processor has confirmed in writing."`
+	Circuit         Circuit           `yaml:"circuit" doc:"When a sick gateway is left alone."`
 }
 
 // Circuit opens when answers stay away (promise P10).

@@ -107,6 +107,7 @@ type Request struct {
 	// it, otherwise as it stands; nil when there is none. Its cards are those before the line.
 	Wallet        *batch.Wallet
 	CardIndex     int                // the card of the wallet that is meant; 0: the default card
+	SubmittedAt   time.Time          // of a look-up: when the request was sent last; zero otherwise
 	Original      *batch.Transaction // of a follow-up, or whose card a wallet is made from; nil otherwise
 	Schedule      *batch.Schedule    // of a schedule; nil otherwise
 	PaymentRecord string             // of disablePaymentRecord
@@ -185,6 +186,9 @@ type Answer struct {
 	// StopSeries and StopCard say that the issuer revoked this series, or every
 	// series on this card (rules, section 3).
 	StopSeries, StopCard bool
+	// Unlisted says that no document lists the gateway's code. The outcome follows from
+	// its family; no rule ever retries it.
+	Unlisted bool
 }
 
 // Phase says how far a request got when no answer came.

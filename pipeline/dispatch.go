@@ -319,6 +319,7 @@ func (d *dispatcher) call(ctx context.Context, p *prepared) store.LineOutcome {
 	})
 	switch end {
 	case answered:
+		d.owner.noteCode(p, answer)
 		return p.outcome(answer, d.owner.Clock())
 	case unsent:
 		return p.givenBack()

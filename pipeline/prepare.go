@@ -252,7 +252,7 @@ func (p *prepared) build(connector gateway.Connector) error {
 			Token: p.card.Token, Number: l.CardNumber, Expiry: p.card.Expiry, Cardholder: p.card.Cardholder, Type: p.card.Type,
 		},
 		Wallet: p.wallet, CardIndex: p.card.Index, Original: p.original,
-		Schedule: l.Schedule(), PaymentRecord: l.PaymentRecord,
+		Schedule: l.Schedule(), PaymentRecord: l.PaymentRecord, SubmittedAt: p.rec.SubmittedAt,
 	}
 	if !l.CardNumber.IsZero() {
 		p.request.Card.Token = ""

@@ -191,6 +191,7 @@ func (r *Run) lookUp(ctx context.Context, connector gateway.Connector, p *prepar
 
 // found is a line whose doubt, or wait, has ended.
 func (r *Run) found(p *prepared, answer gateway.Answer, total *resolution) {
+	r.noteCode(p, answer)
 	total.add(done{p, p.outcome(answer, r.Clock())})
 	r.ended(answer.State)
 	r.Progress.resolved(false)

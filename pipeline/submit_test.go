@@ -83,6 +83,18 @@ func TestALineWhoseCommandTheGatewayLacksIsRefused(t *testing.T) {
 	w.outcomes("a.res.csv", map[batch.LineRef]string{"S-1": "refused 02010", "D-1": "refused 02010", "X-1": "refused 02303"})
 }
 
+func TestACodeThatNoDocumentListsIsReported(t *testing.T) {
+	t.Parallel()
+	w := withWallets(t, 1)
+	w.plan(stage.UnknownCode, "P-2")
+	w.put("a.csv", sheet{ref: "A", columns: paymentColumns, lines: paymentLines(3, 1)}.String())
+	summary := w.calm()
+	if len(summary.Unlisted) != 1 || summary.Unlisted["bank BRAND_NEW_CODE"] != 1 {
+		t.Errorf("unlisted codes %v", summary.Unlisted)
+	}
+	w.outcomes("a.res.csv", map[batch.LineRef]string{"P-1": "approved 00000", "P-2": "declined 02012", "P-3": "approved 00000"})
+}
+
 func TestWalletsAreChangedDisabledEnabledAndRead(t *testing.T) {
 	t.Parallel()
 	w := withWallets(t, 1)

@@ -1,33 +1,37 @@
 package pipeline
 
 import (
+	"maps"
 	"sync/atomic"
 	"time"
 
 	"cardbatch/batch"
+	"cardbatch/gateway"
 )
 
 // Summary is what a run did and what is left, for people, for --json and for the exit code.
 type Summary struct {
-	Pulled      int       `json:"files_pulled"`
-	Accepted    int       `json:"files_accepted"`
-	Rejected    int       `json:"files_rejected"`
-	Held        int       `json:"files_held"`
-	BadLines    int       `json:"lines_rejected"` // lines refused by their findings in accepted files
-	Sent        int       `json:"lines_sent"`
-	Approved    int       `json:"lines_approved"` // ended in this run, by an answer, a lookup or a rule
-	Declined    int       `json:"lines_declined"`
-	Refused     int       `json:"lines_refused"`
-	Resolved    int       `json:"lines_resolved"` // in doubt or pending before, final now
-	Answers     int       `json:"answers_made"`
-	Delivered   int       `json:"answers_delivered"`
-	Waiting     int       `json:"answers_waiting"`
-	NotSent     int       `json:"lines_not_sent"`
-	Pending     int       `json:"lines_pending"`
-	InDoubt     int       `json:"lines_in_doubt"`
-	Missing     []string  `json:"files_missing,omitempty"` // expected files that have not arrived
-	Problems    []Problem `json:"problems,omitempty"`
-	Interrupted bool      `json:"interrupted,omitempty"`
+	Pulled    int `json:"files_pulled"`
+	Accepted  int `json:"files_accepted"`
+	Rejected  int `json:"files_rejected"`
+	Held      int `json:"files_held"`
+	BadLines  int `json:"lines_rejected"` // lines refused by their findings in accepted files
+	Sent      int `json:"lines_sent"`
+	Approved  int `json:"lines_approved"` // ended in this run, by an answer, a lookup or a rule
+	Declined  int `json:"lines_declined"`
+	Refused   int `json:"lines_refused"`
+	Resolved  int `json:"lines_resolved"` // in doubt or pending before, final now
+	Answers   int `json:"answers_made"`
+	Delivered int `json:"answers_delivered"`
+	Waiting   int `json:"answers_waiting"`
+	NotSent   int `json:"lines_not_sent"`
+	Pending   int `json:"lines_pending"`
+	InDoubt   int `json:"lines_in_doubt"`
+	// Unlisted counts answers with codes that no document lists, by gateway and code.
+	Unlisted    map[string]int `json:"codes_unlisted,omitempty"`
+	Missing     []string       `json:"files_missing,omitempty"` // expected files that have not arrived
+	Problems    []Problem      `json:"problems,omitempty"`
+	Interrupted bool           `json:"interrupted,omitempty"`
 }
 
 // Problem is trouble with one source, file or gateway that did not stop the run.
@@ -51,7 +55,9 @@ const (
 func (r *Run) Summary() Summary {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.summary
+	s := r.summary
+	s.Unlisted = maps.Clone(s.Unlisted)
+	return s
 }
 
 // ended counts a line that became final.
@@ -65,6 +71,21 @@ func (r *Run) ended(s batch.LineState) {
 		case batch.Refused:
 			sum.Refused++
 		}
+	})
+}
+
+// noteCode reports a gateway's code that no document lists.
+func (r *Run) noteCode(p *prepared, answer gateway.Answer) {
+	if !answer.Unlisted {
+		return
+	}
+	r.Log.Warn("the gateway answered with a code that no document lists", "gateway", string(p.rec.Gateway), "code", answer.GatewayCode,
+		"file", int64(p.rec.Address.File), "line", p.rec.Address.No, "outcome", string(answer.State.Outcome()))
+	r.count(func(s *Summary) {
+		if s.Unlisted == nil {
+			s.Unlisted = map[string]int{}
+		}
+		s.Unlisted[string(p.rec.Gateway)+" "+answer.GatewayCode]++
 	})
 }
 

@@ -202,21 +202,20 @@ func (in *installation) connector(g config.Gateway) (gateway.Connector, error) {
 
 func (in *installation) dial(g config.Gateway) (gateway.Connector, error) {
 	k := kinds[g.Kind]
+	a := account{Gateway: g, world: batch.Mode(in.cfg.Environment), password: revealer(g.Password), clock: in.clock}
 	if g.Embedded() {
 		endpoint, err := in.embedded(g.Name)
 		if err != nil {
 			return nil, err
 		}
-		g.Endpoint, g.MerchantID, g.User = endpoint, k.merchantID, k.user
-		return k.dial(g, simulated, in.clock)
-	}
-	if !g.Password.IsZero() {
+		a.Endpoint, a.MerchantID, a.User, a.password = endpoint, k.merchantID, k.user, simulated
+	} else if !g.Password.IsZero() {
 		// A secret that is missing must be known before the first line is submitted.
 		if _, err := g.Password.Resolve(context.Background()); err != nil {
 			return nil, fmt.Errorf("password: %w", err)
 		}
 	}
-	return k.dial(g, revealer(g.Password), in.clock)
+	return k.dial(a)
 }
 
 // embedded starts a simulator inside the program. Its memory lies beside the

@@ -93,6 +93,9 @@ func (a *app) printExplain(in *installation, e explainJSON) error {
 	if e.Line.Key != "" {
 		out("Its key at the gateway is %s.", e.Line.Key)
 	}
+	if e.Line.Batch != "" {
+		out("It travelled in batch %s.", e.Line.Batch)
+	}
 	out("")
 	for _, found := range e.Found {
 		out("%s", batch.Finding{Line: found.Line, Column: found.Column, Code: found.Code, Message: found.Message})

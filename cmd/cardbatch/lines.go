@@ -33,9 +33,11 @@ type lineJSON struct {
 	Gateway        batch.GatewayName   `json:"gateway,omitempty"`
 	GatewayCode    string              `json:"gateway_code,omitempty"`
 	Key            batch.Key           `json:"key,omitempty"`
+	Batch          string              `json:"batch,omitempty"`
 	Attempts       int                 `json:"attempts"`
 	TransactionID  batch.TransactionID `json:"transaction_id,omitempty"`
 	Authorization  string              `json:"authorization_number,omitempty"`
+	PaymentRecord  string              `json:"payment_record_id,omitempty"`
 	Card           string              `json:"card,omitempty"`
 	CardExpiry     string              `json:"card_expiry,omitempty"`
 	Agreement      batch.AgreementID   `json:"agreement_id,omitempty"`
@@ -50,8 +52,8 @@ func toLineJSON(rec batch.LineRecord, merchant batch.MerchantID) lineJSON {
 	out := lineJSON{
 		File: rec.Address.File, Line: rec.Address.No, Ref: l.Ref, Command: l.Command, State: rec.State, Outcome: rec.State.Outcome(),
 		Code: n.Code, Message: message(n), Contract: l.Contract, WalletID: l.WalletID, OrderRef: l.OrderRef,
-		Gateway: rec.Gateway, GatewayCode: n.GatewayCode, Key: rec.Key(merchant), Attempts: rec.Attempt,
-		TransactionID: n.TransactionID, Authorization: n.AuthorizationNumber, Card: n.Card, CardExpiry: n.CardExpiry,
+		Gateway: rec.Gateway, GatewayCode: n.GatewayCode, Key: rec.Key(merchant), Batch: rec.Batch, Attempts: rec.Attempt,
+		TransactionID: n.TransactionID, Authorization: n.AuthorizationNumber, PaymentRecord: n.PaymentRecord, Card: n.Card, CardExpiry: n.CardExpiry,
 		Agreement: l.AgreementID, IsDuplicate: n.IsDuplicate,
 		SubmittedAt: rec.SubmittedAt.UTC(), CompletedAt: rec.CompletedAt.UTC(), RetryNotBefore: n.RetryNotBefore.UTC(),
 	}

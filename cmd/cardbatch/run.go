@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -180,6 +182,9 @@ func writeSummary(w io.Writer, s pipeline.Summary) error {
 	}
 	if s.Resolved > 0 {
 		fmt.Fprintf(w, "%s in doubt or pending got an outcome by asking the gateway\n", count(s.Resolved, "line"))
+	}
+	for _, code := range slices.Sorted(maps.Keys(s.Unlisted)) {
+		fmt.Fprintf(w, "gateway %s: a code that no document lists, on %s; see docs/runbook.md\n", code, count(s.Unlisted[code], "line"))
 	}
 	for _, m := range s.Missing {
 		fmt.Fprintf(w, "missing: %s\n", m)

@@ -24,7 +24,9 @@ type simulateOptions struct {
 // simulateJSON is what simulate prints once it serves.
 type simulateJSON struct {
 	Endpoint   string `json:"endpoint"`
-	MerchantID string `json:"merchant_id"`
+	MerchantID string `json:"merchant_id"` // at Mastercard and Payline; user of the Paysafe key
+	ShopID     string `json:"shop_id"`     // at Lyra
+	AccountID  string `json:"account_id"`  // at Paysafe
 	Password   string `json:"password"`
 	Control    string `json:"control"`
 }
@@ -34,8 +36,9 @@ func (a *app) newSimulate() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "simulate",
 		Short: "Run the payment simulator alone, until interrupted",
-		Long: `simulate is a payment gateway on loopback for integrators and tests. It speaks the
-Mastercard Gateway's REST-JSON, answers by the published test triggers, fails on
+		Long: `simulate is a payment gateway on loopback for integrators and tests. On one port it
+speaks the Mastercard Gateway's REST-JSON and Hosted Batch, Payline's SOAP, Lyra's
+and Paysafe's REST. It answers by the processors' published test triggers, fails on
 request in every way that a gateway can fail, and counts what it charged. It takes
 published test card numbers only.
 
@@ -44,8 +47,8 @@ Control endpoints below ENDPOINT/control/, without credentials:
   POST   faults        plan a fault: {"operation": "PAY", "phase": "reset_after", "count": 1}
   GET    faults        list the faults that are planned
   DELETE faults        lift them all
-  GET    charges       effects by transaction id; ?by=reference: payments by order reference
-  GET    charges/KEY   effects of one transaction id
+  GET    charges       effects by key; ?by=reference: payments by order reference
+  GET    charges/KEY   effects of one key
   GET    stats         counts
   POST   reset         forget everything
 
@@ -77,11 +80,12 @@ func (a *app) simulate(ctx context.Context, o simulateOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	out := simulateJSON{endpoint, stage.MerchantID, stage.Password, endpoint + "/control/"}
+	out := simulateJSON{endpoint, stage.MerchantID, stage.ShopID, stage.AccountID, stage.Password, endpoint + "/control/"}
 	if a.json {
 		err = a.printJSONLine(out)
 	} else {
-		_, err = fmt.Fprintf(a.stdout, "endpoint     %s\nmerchant_id  %s\npassword     %s\ncontrol      %s\n", out.Endpoint, out.MerchantID, out.Password, out.Control)
+		_, err = fmt.Fprintf(a.stdout, "endpoint     %s\nmerchant_id  %s\nshop_id      %s\naccount_id   %s\npassword     %s\ncontrol      %s\n",
+			out.Endpoint, out.MerchantID, out.ShopID, out.AccountID, out.Password, out.Control)
 	}
 	if err != nil {
 		return err

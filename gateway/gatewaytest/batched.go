@@ -8,6 +8,7 @@ import (
 
 	"cardbatch/batch"
 	"cardbatch/gateway"
+	"cardbatch/gateway/simulator/stage"
 )
 
 // oneByOne lets the suite ask a Batcher one request at a time.
@@ -22,6 +23,21 @@ func oneByOne(factory Factory) Factory {
 		}
 		return b
 	}
+}
+
+// batchedPromise is what a phase promises of a request in a batch, where that differs from a
+// call. Pending means that the batch is being worked off: of a row that is pending in its
+// answers the batch has said its last word, so it is in doubt until it is looked up. And what
+// matters of an upload is that the gateway has the batch, which its status proves: an answer
+// without a body, or of an unusual type, hides nothing.
+func batchedPromise(phase stage.Phase, otherwise promise) promise {
+	switch phase {
+	case stage.Pending:
+		return promiseInDoubt
+	case stage.EmptyBody, stage.WrongType:
+		return promiseAnswered
+	}
+	return otherwise
 }
 
 // single sends each batched request in a batch of its own and waits for its answer.

@@ -165,6 +165,9 @@ func newProfile(config Config, environment batch.Mode) gateway.Profile {
 // Profile implements gateway.Connector.
 func (c *Client) Profile() gateway.Profile { return c.profile }
 
+// Config returns the account's configuration, its defaults filled in.
+func (c *Client) Config() Config { return c.config }
+
 // Close drops idle connections.
 func (c *Client) Close() error {
 	return c.caller.Close()
@@ -182,10 +185,9 @@ func (c *Client) Do(ctx context.Context, req gateway.Request) (gateway.Answer, e
 	if refusal, bad := refuse(&req); bad {
 		return refusal, nil
 	}
-	op := operation(&req)
 	body := wire.NewBuffer()
 	defer wire.Recycle(body)
-	*body = appendTransaction(*body, op, &req)
+	*body = appendTransaction(*body, &req)
 	r, err := c.call(ctx, c.resource(http.MethodPut, c.transactionPath(&req), *body))
 	if err != nil {
 		return gateway.Answer{}, err
@@ -194,7 +196,7 @@ func (c *Client) Do(ctx context.Context, req gateway.Request) (gateway.Answer, e
 	if err != nil {
 		return gateway.Answer{}, err
 	}
-	if err := c.belongs(op, &req, &r.response); err != nil {
+	if err := c.belongs(operation(&req), &req, &r.response); err != nil {
 		return gateway.Answer{}, wire.InDoubt(err)
 	}
 	if m.Outcome == codetable.Confirm {
@@ -297,7 +299,7 @@ func (c *Client) Check(ctx context.Context) error {
 }
 
 func (c *Client) transactionPath(req *gateway.Request) string {
-	return c.base + "order/" + string(orderID(req)) + "/transaction/" + string(req.Key)
+	return c.base + "order/" + string(OrderID(req)) + "/transaction/" + string(req.Key)
 }
 
 // reply is what came back, its body read into response as far as it could be.
@@ -347,15 +349,23 @@ func (r *reply) failure() error {
 
 // refuse ends a request that the gateway could not understand, before it is sent.
 func refuse(req *gateway.Request) (gateway.Answer, bool) {
+	if refusal, bad := Refuse(req); bad {
+		return refusal, true
+	}
+	if req.Command.Phase() != batch.PhaseFollowUp && req.Card.Token == "" && req.Card.Number.IsZero() {
+		return refused("02305", "neither a token nor a card number"), true
+	}
+	return gateway.Answer{}, false
+}
+
+// Refuse ends a request that has no form at this gateway, whatever the transport. It looks at
+// what never changes of a line, not at its card, which is dropped once the line has its end.
+func Refuse(req *gateway.Request) (gateway.Answer, bool) {
 	switch {
 	case operation(req) == "":
 		return refused("02321", "only actions 100 and 101 exist here"), true
-	case req.Command.Phase() == batch.PhaseFollowUp:
-		if req.Original == nil || req.Original.Key == "" {
-			return refused("02301", "the original transaction is not known"), true
-		}
-	case req.Card.Token == "" && req.Card.Number.IsZero():
-		return refused("02305", "neither a token nor a card number"), true
+	case req.Command.Phase() == batch.PhaseFollowUp && (req.Original == nil || req.Original.Key == ""):
+		return refused("02301", "the original transaction is not known"), true
 	}
 	return gateway.Answer{}, false
 }

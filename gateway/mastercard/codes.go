@@ -22,6 +22,7 @@ const (
 	kindPayment kind = "payment"
 	kindToken   kind = "token"
 	kindLookup  kind = "lookup"
+	kindRow     kind = "row" // of a batch that has been worked off
 )
 
 // judge finds the meaning of a reply.

@@ -70,16 +70,22 @@ func (e *expiry) UnmarshalJSON(text []byte) error {
 	var whole string
 	switch {
 	case text[0] == '"' && json.Unmarshal(text, &whole) == nil:
+		*e = joinExpiry(whole, "")
 	case text[0] == '{' && json.Unmarshal(text, &parts) == nil:
-		if len(parts.Month) == 1 {
-			parts.Month = "0" + parts.Month // one sample has no leading zero (facts, section 2.6)
-		}
-		whole = parts.Month + parts.Year
-	}
-	if len(whole) == 4 && strings.Trim(whole, "0123456789") == "" {
-		*e = expiry(whole)
+		*e = joinExpiry(parts.Month, parts.Year)
 	}
 	return nil
+}
+
+func joinExpiry(month, year string) expiry {
+	if len(month) == 1 {
+		month = "0" + month // one sample has no leading zero (facts, section 2.6)
+	}
+	whole := month + year
+	if len(whole) != 4 || strings.Trim(whole, "0123456789") != "" {
+		return ""
+	}
+	return expiry(whole)
 }
 
 var errForeign = errors.New("the answer is not about this request")
@@ -91,7 +97,7 @@ func (c *Client) belongs(op string, req *gateway.Request, r *response) error {
 	if r.Merchant != "" && r.Merchant != c.config.MerchantID {
 		return errForeign
 	}
-	order, key := string(orderID(req)), string(req.Key)
+	order, key := string(OrderID(req)), string(req.Key)
 	if r.Result == "ERROR" {
 		if r.Order.ID != "" && r.Order.ID != order || r.Transaction.ID != "" && r.Transaction.ID != key {
 			return errForeign
@@ -148,7 +154,7 @@ func (c *Client) belongsToken(req *gateway.Request, r *response) error {
 // answer turns an answer that is ours into the line's outcome.
 func (r *response) answer(req *gateway.Request, m codetable.Meaning) gateway.Answer {
 	card := &r.SourceOfFunds.Provided.Card
-	a := gateway.Answer{State: m.State, Token: r.Token}
+	a := gateway.Answer{State: m.State, Token: r.Token, Unlisted: m.Unlisted}
 	a.Answer = batch.Answer{
 		Code:                m.Code,
 		Message:             r.explanation(),

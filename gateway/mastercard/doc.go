@@ -14,6 +14,7 @@
 //	client.go    configuration, profile, the three calls
 //	encode.go    a request as the gateway reads it
 //	decode.go    an answer as we read it, and whether it is ours
+//	result.go    an answer that another transport brought (package mastercardbatch)
 //	codes.csv    what every answer means; codes.go reads it
 //	wire.go      bytes: what was written, what came back, what that proves
 package mastercard

@@ -1,6 +1,8 @@
 package mastercard
 
 import (
+	"strings"
+
 	"cardbatch/batch"
 	"cardbatch/gateway"
 	"cardbatch/gateway/internal/jsontext"
@@ -47,8 +49,8 @@ func operation(req *gateway.Request) string {
 	return ""
 }
 
-// orderID is the key of the attempt that opened the order.
-func orderID(req *gateway.Request) batch.Key {
+// OrderID is the key of the attempt that opened the order.
+func OrderID(req *gateway.Request) batch.Key {
 	if req.Command.Phase() == batch.PhaseFollowUp {
 		return req.Original.Key
 	}
@@ -65,113 +67,159 @@ func target(original *batch.Transaction) batch.Key {
 }
 
 // appendTransaction writes the body of PUT order/…/transaction/… (facts, section 3.5).
-func appendTransaction(buf []byte, op string, req *gateway.Request) []byte {
-	w := jsontext.Writer{Buf: buf}
-	w.Open("")
-	w.Text("apiOperation", op)
-	followUp := req.Command.Phase() == batch.PhaseFollowUp
-	if !followUp {
-		w.Open("order")
-		if op != opVerify {
-			w.Text("amount", req.Amount.Decimal())
-		}
-		w.Text("currency", string(req.Amount.Currency))
-		w.Text("reference", firstChars(req.OrderRef, maxReference))
-		if req.SoftDescriptor != "" {
-			w.Open("statementDescriptor")
-			w.Text("name", req.SoftDescriptor)
-			w.Close()
-		}
-		w.Close()
-	}
-
-	w.Open("transaction")
-	w.Text("reference", string(req.Key))
-	switch {
-	case !followUp:
-		w.Text("source", source(req.Credential.Source))
-		if req.Credential.Trace != "" {
-			w.Open("acquirer")
-			w.Text("traceId", req.Credential.Trace)
-			w.Close()
-		}
-	case op == opVoid:
-		w.Text("targetTransactionId", string(target(req.Original)))
-	default:
-		w.Text("amount", req.Amount.Decimal())
-		w.Text("currency", string(req.Amount.Currency))
-		if op == opRefund {
-			w.Text("targetTransactionId", string(target(req.Original)))
-		}
-	}
-	w.Close()
-
-	if !followUp {
-		appendSeries(&w, &req.Credential)
-		appendSource(&w, &req.Card, storedOnFile[req.Credential.Use])
-	}
-	w.Close()
-	return w.Buf
+func appendTransaction(buf []byte, req *gateway.Request) []byte {
+	d := newDocument(buf)
+	WriteFields(&d, req)
+	return d.end()
 }
 
-// appendSeries writes what binds a payment to its agreement (facts, section 1.3):
+// Fields takes the fields of a request, each under its dotted name, in the order in which
+// a JSON document holds them. A field without a value is left out.
+type Fields interface {
+	Text(name, value string)
+	Int(name string, value int)
+}
+
+// WriteFields tells what is asked of the gateway, whatever the transport; the ids of order
+// and transaction aside, which are OrderID and the key. Source: facts, sections 3.5 and 6.
+func WriteFields(f Fields, req *gateway.Request) {
+	op := operation(req)
+	f.Text("apiOperation", op)
+	followUp := req.Command.Phase() == batch.PhaseFollowUp
+	if !followUp {
+		if op != opVerify {
+			f.Text("order.amount", req.Amount.Decimal())
+		}
+		f.Text("order.currency", string(req.Amount.Currency))
+		f.Text("order.reference", firstChars(req.OrderRef, maxReference))
+		f.Text("order.statementDescriptor.name", req.SoftDescriptor)
+	}
+	f.Text("transaction.reference", string(req.Key))
+	switch {
+	case !followUp:
+		f.Text("transaction.source", source(req.Credential.Source))
+		f.Text("transaction.acquirer.traceId", req.Credential.Trace)
+	case op == opVoid:
+		f.Text("transaction.targetTransactionId", string(target(req.Original)))
+	default:
+		f.Text("transaction.amount", req.Amount.Decimal())
+		f.Text("transaction.currency", string(req.Amount.Currency))
+		if op == opRefund {
+			f.Text("transaction.targetTransactionId", string(target(req.Original)))
+		}
+	}
+	if !followUp {
+		writeSeries(f, &req.Credential)
+		writeSource(f, &req.Card, storedOnFile[req.Credential.Use])
+	}
+}
+
+// writeSeries tells what binds a payment to its agreement (facts, section 1.3):
 // everything known on the first of a series, the id alone afterwards, and for the
 // merchant's own payments the order of the first.
-func appendSeries(w *jsontext.Writer, credential *gateway.Credential) {
+func writeSeries(f Fields, credential *gateway.Credential) {
 	agreement := credential.Agreement
 	if agreement == nil {
 		return
 	}
-	w.Open("agreement")
-	w.Text("id", string(agreement.ID))
+	f.Text("agreement.id", string(agreement.ID))
 	if credential.First {
-		w.Text("type", agreement.Type)
-		w.Text("amountVariability", agreement.Variability)
-		w.Text("expiryDate", agreement.Expiry)
-		w.Text("paymentFrequency", credential.Frequency)
-		w.Int("numberOfPayments", agreement.MaxPayments)
-		w.Int("minimumDaysBetweenPayments", agreement.MinDays)
+		f.Text("agreement.type", agreement.Type)
+		f.Text("agreement.amountVariability", agreement.Variability)
+		f.Text("agreement.expiryDate", agreement.Expiry)
+		f.Text("agreement.paymentFrequency", credential.Frequency)
+		f.Int("agreement.numberOfPayments", agreement.MaxPayments)
+		f.Int("agreement.minimumDaysBetweenPayments", agreement.MinDays)
 	}
-	w.Close()
 	if credential.MerchantInitiated() && !credential.First {
-		w.Text("referenceOrderId", string(agreement.FirstKey))
+		f.Text("referenceOrderId", string(agreement.FirstKey))
 	}
 }
 
-// appendSource writes what is charged, kept or verified. An expiry beside a token
+// writeSource tells what is charged, kept or verified. An expiry beside a token
 // overrides the one that the gateway keeps (facts, section 3.4): the wallet's word counts.
-func appendSource(w *jsontext.Writer, card *gateway.Card, stored string) {
-	w.Open("sourceOfFunds")
-	w.Text("type", "CARD")
-	w.Text("token", card.Token)
-	provided := card.Token == "" || card.Expiry != "" || stored != "" || card.Cardholder != ""
-	if provided {
-		w.Open("provided")
-		w.Open("card")
-		if card.Token == "" {
-			w.Text("number", card.Number.Reveal())
-		}
-		if len(card.Expiry) == 4 {
-			w.Open("expiry")
-			w.Text("month", card.Expiry[:2])
-			w.Text("year", card.Expiry[2:])
-			w.Close()
-		}
-		w.Text("nameOnCard", card.Cardholder)
-		w.Text("storedOnFile", stored)
-		w.Close()
-		w.Close()
+func writeSource(f Fields, card *gateway.Card, stored string) {
+	f.Text("sourceOfFunds.type", "CARD")
+	f.Text("sourceOfFunds.token", card.Token)
+	if card.Token == "" {
+		f.Text("sourceOfFunds.provided.card.number", card.Number.Reveal())
 	}
-	w.Close()
+	if len(card.Expiry) == 4 {
+		f.Text("sourceOfFunds.provided.card.expiry.month", card.Expiry[:2])
+		f.Text("sourceOfFunds.provided.card.expiry.year", card.Expiry[2:])
+	}
+	f.Text("sourceOfFunds.provided.card.nameOnCard", card.Cardholder)
+	f.Text("sourceOfFunds.provided.card.storedOnFile", stored)
 }
 
 // appendToken writes the body of a tokenization.
 func appendToken(buf []byte, card *gateway.Card) []byte {
-	w := jsontext.Writer{Buf: buf}
-	w.Open("")
-	appendSource(&w, card, "")
-	w.Close()
-	return w.Buf
+	d := newDocument(buf)
+	writeSource(&d, card, "")
+	return d.end()
+}
+
+// document writes fields as one JSON object: what their names have in common becomes an
+// object of its own.
+type document struct {
+	out   jsontext.Writer
+	group string // the object that is open, as a dotted name; empty: the outermost
+}
+
+func newDocument(buf []byte) document {
+	d := document{out: jsontext.Writer{Buf: buf}}
+	d.out.Open("")
+	return d
+}
+
+// Text implements Fields.
+func (d *document) Text(name, value string) {
+	if value != "" {
+		d.out.Text(d.enter(name), value)
+	}
+}
+
+// Int implements Fields; 0 is no value.
+func (d *document) Int(name string, value int) {
+	if value != 0 {
+		d.out.Int(d.enter(name), value)
+	}
+}
+
+// enter closes and opens objects until that of the name is open, and returns its last part.
+func (d *document) enter(name string) (last string) {
+	dot := strings.LastIndexByte(name, '.')
+	group := name[:max(dot, 0)]
+	for !within(group, d.group) {
+		d.leave()
+	}
+	for len(d.group) < len(group) {
+		inner := strings.TrimPrefix(group[len(d.group):], ".")
+		part, _, _ := strings.Cut(inner, ".")
+		d.out.Open(part)
+		d.group = group[:len(group)-len(inner)+len(part)]
+	}
+	return name[dot+1:]
+}
+
+// within reports whether a group lies in another, or is it.
+func within(group, outer string) bool {
+	rest, ok := strings.CutPrefix(group, outer)
+	return ok && (outer == "" || rest == "" || rest[0] == '.')
+}
+
+// leave closes the object that is open.
+func (d *document) leave() {
+	d.out.Close()
+	d.group = d.group[:max(strings.LastIndexByte(d.group, '.'), 0)]
+}
+
+func (d *document) end() []byte {
+	for d.group != "" {
+		d.leave()
+	}
+	d.out.Close()
+	return d.out.Buf
 }
 
 var storedOnFile = map[gateway.CredentialUse]string{

@@ -80,7 +80,7 @@ func TestRequestBodies(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.req.Key = key
-			got := appendTransaction(nil, operation(&c.req), &c.req)
+			got := appendTransaction(nil, &c.req)
 			if string(got) != c.want {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
@@ -124,6 +124,6 @@ func BenchmarkEncode(b *testing.B) {
 	buf := make([]byte, 0, 4<<10)
 	b.ReportAllocs()
 	for b.Loop() {
-		buf = appendTransaction(buf[:0], operation(&req), &req)
+		buf = appendTransaction(buf[:0], &req)
 	}
 }

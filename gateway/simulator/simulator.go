@@ -13,7 +13,10 @@ import (
 	"sync"
 	"time"
 
+	"cardbatch/gateway/simulator/internal/lyra"
 	"cardbatch/gateway/simulator/internal/mastercard"
+	"cardbatch/gateway/simulator/internal/payline"
+	"cardbatch/gateway/simulator/internal/paysafe"
 	"cardbatch/gateway/simulator/stage"
 )
 
@@ -34,6 +37,9 @@ func New(options Options) (*Simulator, error) {
 	s := &Simulator{Stage: stage.New(options)}
 	s.protocols = []stage.Protocol{
 		mastercard.New(s.Stage),
+		payline.New(s.Stage),
+		lyra.New(s.Stage),
+		paysafe.New(s.Stage),
 	}
 	if err := s.Open(s.protocols); err != nil {
 		return nil, err

@@ -52,6 +52,9 @@ type Meaning struct {
 	State   batch.LineState // empty when there is no answer
 	Code    string          // five digits
 	Source  string
+	// Unlisted says that the row is for codes that no document lists: its source begins
+	// with that word. Someone should read about them.
+	Unlisted bool
 }
 
 // Table is the rows of one connector. It never changes.
@@ -92,7 +95,7 @@ func Parse(text string) (*Table, error) {
 	t := &Table{columns: head[2 : n-3]}
 	for i, r := range records[1:] {
 		m := Meaning{Outcome: Outcome(r[n-3]), Code: r[n-2], Source: r[n-1]}
-		m.State = states[m.Outcome]
+		m.State, m.Unlisted = states[m.Outcome], strings.HasPrefix(m.Source, "unlisted")
 		answers := m.State != "" && (len(m.Code) == 5 || m.Code == ownCode && n > 5)
 		silent := slices.Contains([]Outcome{NoAnswer, Credentials, Busy, UnknownKey, Duplicate}, m.Outcome) && m.Code == ""
 		if !answers && !silent || m.Source == "" {

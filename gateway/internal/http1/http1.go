@@ -13,6 +13,7 @@ package http1
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"crypto/tls"
@@ -50,14 +51,17 @@ const (
 	// idleTimeout drops idle connections before the far side does. A request that is
 	// written just as the far side closes its end is in doubt for nothing.
 	idleTimeout = 20 * time.Second
-	// maxAnswer bounds an answer, its head included. Real ones have a few kilobytes.
+	// maxAnswer bounds an answer, its head included, unless the request allows more.
+	// Real ones have a few kilobytes.
 	maxAnswer = 320 << 10
+	// maxKept bounds what a connection keeps of the room that its requests took.
+	maxKept = 64 << 10
 	// maxInterim bounds the 1xx answers before the real one.
 	maxInterim = 5
 )
 
 var (
-	errTooLong = fmt.Errorf("the answer is longer than %d bytes", maxAnswer)
+	errTooLong = errors.New("the answer is longer than allowed")
 	errClosed  = errors.New("the client is closed")
 	errInterim = errors.New("the gateway keeps sending interim answers")
 )
@@ -92,6 +96,7 @@ type Request struct {
 	ContentType   string      // of the body
 	Header        [][2]string // more header fields: names and values
 	Body          []byte      // nil: none; never kept
+	MaxAnswer     int         // bytes of the longest answer, its head included; 0: 320 KB
 }
 
 // Answer is one answer, read whole. Body may be overwritten once the buffer it was read into is used again.
@@ -215,10 +220,14 @@ func newConn(c net.Conn) *conn {
 func (c *conn) giveUp() { _ = c.SetDeadline(time.Unix(1, 0)) }
 
 func (c *conn) exchange(host string, r Request, buf []byte) (a Answer, written bool, err error) {
-	c.limited.N = maxAnswer
+	most := cmp.Or(r.MaxAnswer, maxAnswer)
+	c.limited.N = int64(most)
 	c.out = appendRequest(c.out[:0], host, r)
 	n, err := c.Write(c.out)
 	clear(c.out) // it may hold a card number
+	if cap(c.out) > maxKept {
+		c.out = nil
+	}
 	if err != nil {
 		// Under TLS a record may have left although none of its bytes is counted.
 		_, secure := c.Conn.(*tls.Conn)
@@ -236,7 +245,7 @@ func (c *conn) exchange(host string, r Request, buf []byte) (a Answer, written b
 		if response.Close {
 			a.Header.Set("Connection", "close")
 		}
-		a.Body, err = readBody(response, buf)
+		a.Body, err = readBody(response, buf, most)
 		return a, true, c.cause(err)
 	}
 	return Answer{}, true, errInterim
@@ -278,8 +287,8 @@ func appendRequest(out []byte, host string, r Request) []byte {
 	return append(append(out, "\r\n"...), r.Body...)
 }
 
-// readBody reads the body to its end into buf.
-func readBody(response *http.Response, buf []byte) ([]byte, error) {
+// readBody reads the body to its end into buf; unpacked it has no more than most bytes.
+func readBody(response *http.Response, buf []byte, most int) ([]byte, error) {
 	if !strings.EqualFold(response.Header.Get("Content-Encoding"), "gzip") {
 		return readAll(response.Body, buf)
 	}
@@ -291,8 +300,8 @@ func readBody(response *http.Response, buf []byte) ([]byte, error) {
 	if err != nil {
 		return buf[:0], fmt.Errorf("the compressed answer is damaged: %w", err)
 	}
-	body, err := readAll(io.LimitReader(plain, maxAnswer+1), buf)
-	if err == nil && len(body) > maxAnswer {
+	body, err := readAll(io.LimitReader(plain, int64(most)+1), buf)
+	if err == nil && len(body) > most {
 		err = errTooLong
 	}
 	return body, err

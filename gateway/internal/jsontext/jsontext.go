@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// Writer appends objects of texts, numbers and objects to Buf. Members without a
+// Writer appends objects of texts, numbers, objects and lists of objects to Buf. Members without a
 // value are left out: no gateway tells an empty text from an absent one. Names are
 // written as they are.
 type Writer struct {
@@ -36,6 +36,19 @@ func (w *Writer) Open(name string) {
 // Close ends the object that was begun last.
 func (w *Writer) Close() {
 	w.Buf = append(w.Buf, '}')
+	w.comma = true
+}
+
+// OpenList begins a list of objects, which have no names.
+func (w *Writer) OpenList(name string) {
+	w.name(name)
+	w.Buf = append(w.Buf, '[')
+	w.comma = false
+}
+
+// CloseList ends the list that was begun last.
+func (w *Writer) CloseList() {
+	w.Buf = append(w.Buf, ']')
 	w.comma = true
 }
 

@@ -20,8 +20,17 @@ func TestWriterWritesWhatEncodingJSONReads(t *testing.T) {
 	w.Open("c")
 	w.Close()
 	w.Text("d", "y")
+	w.OpenList("e")
+	for _, text := range []string{"1", "2"} {
+		w.Open("")
+		w.Text("f", text)
+		w.Close()
+	}
+	w.CloseList()
+	w.OpenList("g")
+	w.CloseList()
 	w.Close()
-	want := `{"a":"x","b":{"amount":12.50,"n":7},"c":{},"d":"y"}`
+	want := `{"a":"x","b":{"amount":12.50,"n":7},"c":{},"d":"y","e":[{"f":"1"},{"f":"2"}],"g":[]}`
 	if got := string(w.Buf); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

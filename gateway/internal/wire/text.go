@@ -3,7 +3,6 @@ package wire
 import (
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
@@ -94,5 +93,5 @@ func Remask(number string) string {
 	if n < 12 || n > 19 {
 		return ""
 	}
-	return number[:6] + strings.Repeat("*", n-10) + number[n-4:]
+	return number[:6] + "******" + number[n-4:]
 }

@@ -66,6 +66,7 @@ type Request struct {
 	Header       [][2]string // more header fields: names and values
 	Body         []byte      // nil: none; never kept
 	Anonymous    bool        // without credentials
+	MaxAnswer    int         // bytes of the longest answer; 0: 320 KB
 }
 
 // Reply is what came back. Its body was decoded when Defect is empty; otherwise Defect
@@ -73,6 +74,7 @@ type Request struct {
 type Reply struct {
 	Status int
 	Header http.Header
+	Empty  bool // there was no body
 	Defect string
 }
 
@@ -92,7 +94,7 @@ func (c *Caller) Call(ctx context.Context, r Request, decode func(body []byte) e
 }
 
 func (c *Caller) call(ctx context.Context, r Request, decode func(body []byte) error, mediaTypes []string) (_ Reply, written bool, err error) {
-	out := http1.Request{Method: r.Method, Path: r.Path, Accept: r.Accept, ContentType: r.ContentType, Header: r.Header, Body: r.Body}
+	out := http1.Request{Method: r.Method, Path: r.Path, Accept: r.Accept, ContentType: r.ContentType, Header: r.Header, Body: r.Body, MaxAnswer: r.MaxAnswer}
 	if !r.Anonymous {
 		if out.Authorization, err = c.authorize(); err != nil {
 			return Reply{}, false, fmt.Errorf("get the password: %w", err)
@@ -107,9 +109,9 @@ func (c *Caller) call(ctx context.Context, r Request, decode func(body []byte) e
 		return Reply{}, written, quiet("exchange", err)
 	}
 	*buf = answer.Body
-	reply := Reply{Status: answer.Status, Header: answer.Header}
+	reply := Reply{Status: answer.Status, Header: answer.Header, Empty: len(answer.Body) == 0}
 	switch {
-	case len(*buf) == 0:
+	case reply.Empty:
 		reply.Defect = "an empty body"
 	case !isOneOf(answer.Header.Get("Content-Type"), mediaTypes):
 		reply.Defect = "a body that is not " + strings.Join(mediaTypes, " or ")
@@ -175,6 +177,9 @@ func InDoubt(err error) *gateway.Error { return &gateway.Error{Phase: gateway.Se
 func AsSent(err error) error {
 	if err == nil {
 		return nil
+	}
+	if failure, ok := err.(*gateway.Error); ok {
+		return &gateway.Error{Phase: gateway.Sent, Err: failure.Err, RetryAfter: failure.RetryAfter}
 	}
 	return InDoubt(err)
 }

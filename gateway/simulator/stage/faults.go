@@ -2,6 +2,7 @@ package stage
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -80,7 +81,20 @@ func (f *faults) next(c *Call) Fault {
 			return fault
 		}
 	}
-	rest, ok := strings.CutPrefix(c.Reference, "FAULT-")
+	if fault := f.suffer(c.Key, c.Reference); fault.Phase != "" {
+		return fault
+	}
+	for i := range c.Riders {
+		if fault := f.suffer(c.Riders[i].Key, c.Riders[i].Reference); fault.Phase != "" {
+			return fault
+		}
+	}
+	return Fault{}
+}
+
+// suffer takes the fault that a reference plans for its key; its Phase is empty when none.
+func (f *faults) suffer(key, reference string) Fault {
+	rest, ok := strings.CutPrefix(reference, "FAULT-")
 	if !ok {
 		return Fault{}
 	}
@@ -91,13 +105,13 @@ func (f *faults) next(c *Call) Fault {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.suffered[c.Key] || len(f.suffered) >= maxSuffered {
+	if f.suffered[key] || len(f.suffered) >= maxSuffered {
 		return Fault{}
 	}
 	if f.suffered == nil {
 		f.suffered = map[string]bool{}
 	}
-	f.suffered[strings.Clone(c.Key)] = true
+	f.suffered[strings.Clone(key)] = true
 	return Fault{Phase: phase}
 }
 
@@ -105,7 +119,7 @@ func (f *faults) take(c *Call) Fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i, rule := range f.rules {
-		if rule.Operation != c.Operation && (rule.Operation != "" || c.Lookup) || rule.Key != "" && rule.Key != c.Key {
+		if rule.Operation != c.Operation && (rule.Operation != "" || c.Lookup) || rule.Key != "" && !c.concerns(rule.Key) {
 			continue
 		}
 		if f.rules[i].Count--; f.rules[i].Count == 0 {
@@ -115,6 +129,11 @@ func (f *faults) take(c *Call) Fault {
 		return rule
 	}
 	return Fault{}
+}
+
+// concerns reports whether a key is the call's, or of one that travels in it.
+func (c *Call) concerns(key string) bool {
+	return c.Key == key || slices.ContainsFunc(c.Riders, func(r Rider) bool { return r.Key == key })
 }
 
 // reset forgets planned and suffered faults.

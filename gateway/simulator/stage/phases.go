@@ -97,6 +97,7 @@ type Call struct {
 	Key       string // the caller's key: the identifier that it chose
 	Reference string // the merchant's order reference; FAULT-<PHASE>-… plans a fault
 	Lookup    bool   // it asks and changes nothing
+	Riders    []Rider
 
 	ContentType string // of the protocol's answers
 	// Commit carries the request out and answers: with the truth, or as the phase wants
@@ -106,6 +107,13 @@ type Call struct {
 	Refuse func(Phase) (status int, body []byte)
 	// Error is the body of an error answer with the status: 401, 500, 503.
 	Error func(status int) []byte
+}
+
+// Rider is a request that travels within another, as a row of a file does. A fault that is
+// planned for its key, or by its reference, strikes the whole.
+type Rider struct {
+	Key       string
+	Reference string
 }
 
 // scene is one request on its way to fail. Commit carries it out; it was called

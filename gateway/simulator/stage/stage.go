@@ -36,6 +36,10 @@ type Options struct {
 	HiddenLookups int
 	StallLimit    time.Duration // longest stall; 30 s
 
+	// Endpoints are further ones, such as http://127.0.0.1:1/V4, that Payline's directory
+	// names before this server.
+	Endpoints []string
+
 	StateFile string // append-only; empty: memory only
 	// MaxOrders and MaxTokens bound the memory, give or take the calls under way: 5,000,000
 	// each. Beyond, a processor is busy.
@@ -79,7 +83,7 @@ type Stage struct {
 	log     *stateLog
 
 	closing chan struct{}
-	late    sync.WaitGroup // commits that come after their request was given up
+	late    sync.WaitGroup // what is done after its request was answered, or given up
 
 	hidden struct {
 		sync.Mutex
@@ -151,6 +155,9 @@ func (s *Stage) Forget() error {
 	}
 	return nil
 }
+
+// Later runs what a protocol does after its answer has left; Close waits for it.
+func (s *Stage) Later(work func()) { s.late.Go(work) }
 
 // Stop ends every stall, and carries out what was to come late.
 func (s *Stage) Stop() { close(s.closing) }

@@ -120,6 +120,8 @@ type event struct {
 	Card   string `json:",omitempty"` // masked
 	Expiry string `json:",omitempty"`
 	Scheme string `json:",omitempty"`
+
+	Batch *batchEvent `json:",omitempty"`
 }
 
 // apply carries out an event; its shard is locked.

@@ -156,13 +156,22 @@ func errorBody(status int) []byte {
 	return []byte(`{"error":{"cause":"` + stage.Or(cause, "INVALID_REQUEST") + `"},"result":"ERROR"}`)
 }
 
-// refusal writes an error object (facts, section 4.3) for what went wrong.
+// refusal answers with the error object for what went wrong, and counts it.
 func (g *Gateway) refusal(status int, err error) (int, []byte) {
 	g.stage.Counts.Refusals.Add(1)
 	var why *invalid
+	if !errors.As(err, &why) {
+		status = http.StatusServiceUnavailable
+	}
+	return status, errorObject(err)
+}
+
+// errorObject writes the error object (facts, section 4.3) for what went wrong.
+func errorObject(err error) []byte {
+	var why *invalid
 	cause := "INVALID_REQUEST"
 	if !errors.As(err, &why) {
-		status, cause = http.StatusServiceUnavailable, "SERVER_BUSY"
+		cause = "SERVER_BUSY"
 		why = &invalid{explanation: "the simulator cannot keep this request"}
 	}
 	w := jsontext.Writer{}
@@ -175,7 +184,7 @@ func (g *Gateway) refusal(status int, err error) (int, []byte) {
 	w.Close()
 	w.Text("result", "ERROR")
 	w.Close()
-	return status, w.Buf
+	return w.Buf
 }
 
 // traceOf makes the scheme transaction id of the order's first transaction: 15 digits.

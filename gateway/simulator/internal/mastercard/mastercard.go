@@ -1,5 +1,6 @@
 // Package mastercard is the Mastercard Gateway as the simulator plays it: its REST-JSON
-// API (mastercard-gateway facts, sections 1, 3, 4 and 5).
+// API (mastercard-gateway facts, sections 1, 3, 4 and 5) and its Hosted Batch (section 2),
+// which act on the same orders and tokens.
 //
 //	mastercard.go  routes
 //	request.go     what it reads
@@ -7,6 +8,9 @@
 //	payments.go    orders and transactions: what is allowed, what it does
 //	accounts.go    the state, in memory
 //	codes.go       published triggers
+//	batch.go       Hosted Batch: routes
+//	batchfile.go   the files of a batch: what it reads and writes
+//	batches.go     batches: what is kept of them, and how they are worked off
 package mastercard
 
 import (
@@ -34,29 +38,38 @@ var errFull = errors.New("the simulator is full; reset it")
 
 // Gateway is the protocol.
 type Gateway struct {
-	stage    *stage.Stage
-	auth     string // the expected Authorization header
-	accounts *accounts
-	serial   atomic.Uint64 // of tokens
+	stage     *stage.Stage
+	auth      string // the expected Authorization header
+	batchAuth string // and that of batches, which names no user
+	accounts  *accounts
+	batches   batches
+	serial    atomic.Uint64 // of tokens
 }
 
 var _ stage.Protocol = (*Gateway)(nil)
 
 // New makes the protocol on a stage.
 func New(s *stage.Stage) *Gateway {
-	credentials := "merchant." + s.Options.MerchantID + ":" + s.Options.Password
-	return &Gateway{stage: s, auth: "Basic " + base64.StdEncoding.EncodeToString([]byte(credentials)), accounts: newAccounts()}
+	basic := func(user string) string {
+		return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+s.Options.Password))
+	}
+	return &Gateway{stage: s, auth: basic("merchant." + s.Options.MerchantID), batchAuth: basic(""), accounts: newAccounts(), batches: newBatches()}
 }
 
 // Name implements stage.Protocol.
 func (g *Gateway) Name() string { return "mastercard" }
 
 // Takes implements stage.Protocol.
-func (g *Gateway) Takes(path string) bool { return strings.HasPrefix(path, prefix) }
+func (g *Gateway) Takes(path string) bool {
+	return strings.HasPrefix(path, prefix) || strings.HasPrefix(path, batchPrefix)
+}
 
 // Operations implements stage.Protocol.
 func (g *Gateway) Operations() []string {
-	return []string{opPay, opAuthorize, opVerify, opCapture, opRefund, opVoid, opTokenize, opRetrieve}
+	return []string{
+		opPay, opAuthorize, opVerify, opCapture, opRefund, opVoid, opTokenize, opRetrieve,
+		opBatchUpload, opBatchValidate, opBatchStatus, opBatchResponse,
+	}
 }
 
 // Replay implements stage.Protocol.
@@ -64,6 +77,9 @@ func (g *Gateway) Replay(text json.RawMessage) error {
 	e := new(event)
 	if err := json.Unmarshal(text, e); err != nil {
 		return err
+	}
+	if e.Batch != nil {
+		return g.batches.apply(e.Batch)
 	}
 	if e.Transaction == nil {
 		if n, err := strconv.ParseUint(serialOf(e.Token), 10, 64); err == nil && n > g.serial.Load() {
@@ -105,6 +121,7 @@ func (g *Gateway) EachCharge(visit func(stage.Charge)) {
 
 // Hold implements stage.Protocol.
 func (g *Gateway) Hold() (release func()) {
+	g.batches.Lock()
 	for i := range g.accounts.shards {
 		g.accounts.shards[i].Lock()
 	}
@@ -112,11 +129,15 @@ func (g *Gateway) Hold() (release func()) {
 		for i := range g.accounts.shards {
 			g.accounts.shards[i].Unlock()
 		}
+		g.batches.Unlock()
 	}
 }
 
 // Clear implements stage.Protocol.
-func (g *Gateway) Clear() { g.accounts.clear() }
+func (g *Gateway) Clear() {
+	g.accounts.clear()
+	g.batches.clear()
+}
 
 // newToken makes a token as the gateway's random ones are: 16 digits that begin with
 // 9 and pass Luhn. Ours count, so that they stay different across restarts.
@@ -133,8 +154,14 @@ func serialOf(token string) string {
 	return token[1:15]
 }
 
-// Serve implements stage.Protocol: {version}/information and {version}/merchant/{id}/….
+// Serve implements stage.Protocol: {version}/information and {version}/merchant/{id}/…, and
+// what batches have.
 func (g *Gateway) Serve(w http.ResponseWriter, r *http.Request) {
+	g.batches.resume.Do(g.resumeBatches)
+	if strings.HasPrefix(r.URL.Path, batchPrefix) {
+		g.serveBatch(w, r)
+		return
+	}
 	version, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, prefix), "/")
 	if n, err := strconv.Atoi(version); err != nil || n < 1 || n > 100 {
 		g.refuse(w, http.StatusBadRequest, &invalid{"", "", "this version of the API is not known"})
@@ -181,7 +208,8 @@ func (g *Gateway) putTransaction(w http.ResponseWriter, r *http.Request, orderID
 	c := g.call(p.operation, orderID, id)
 	c.Reference = p.reference
 	c.Commit = func(shown stage.Phase) (int, []byte) {
-		answer, err := g.carryOut(p, disguises[shown])
+		var answer []byte
+		err := g.carryOut(p, func(o *order, t *transaction) { answer = g.answer(o, t, disguises[shown]) })
 		if err != nil {
 			return g.refusal(http.StatusBadRequest, err)
 		}

@@ -4,7 +4,7 @@ import (
 	"cardbatch/money"
 )
 
-// Operations, under the names of apiOperation; the last two are ours, for faults.
+// Operations, under the names of apiOperation; those after VOID are ours, for faults.
 const (
 	opPay       = "PAY"
 	opAuthorize = "AUTHORIZE"
@@ -14,6 +14,11 @@ const (
 	opVoid      = "VOID"
 	opTokenize  = "TOKENIZE"
 	opRetrieve  = "RETRIEVE"
+
+	opBatchUpload   = "BATCH_UPLOAD"
+	opBatchValidate = "BATCH_VALIDATE"
+	opBatchStatus   = "BATCH_STATUS"
+	opBatchResponse = "BATCH_RESPONSE"
 )
 
 // payment is a request that passed the checks of its form.
@@ -42,16 +47,16 @@ type invalid struct {
 
 func (i *invalid) Error() string { return i.explanation }
 
-// carryOut does what the payment asks, once, and returns the answer. A request that
-// was carried out before is only found again; another request under the same ids is
-// invalid.
-func (g *Gateway) carryOut(p *payment, d disguise) ([]byte, error) {
+// carryOut does what the payment asks, once, and shows what it did; its order's shard is
+// locked then. A request that was carried out before is only found again; another request
+// under the same ids is invalid.
+func (g *Gateway) carryOut(p *payment, show func(*order, *transaction)) error {
 	saved, err := g.cardOf(p)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if p.referenceTo != "" && !g.knows(p.referenceTo) {
-		return nil, &invalid{"referenceOrderId", "INVALID", "the order of the first payment does not exist"}
+		return &invalid{"referenceOrderId", "INVALID", "the order of the first payment does not exist"}
 	}
 
 	shard := g.accounts.shard(p.order)
@@ -61,17 +66,18 @@ func (g *Gateway) carryOut(p *payment, d disguise) ([]byte, error) {
 	if o != nil {
 		if t := o.find(p.id); t != nil {
 			if t.Digest != p.digest {
-				return nil, &invalid{"", "", "this transaction id was used before for another request"}
+				return &invalid{"", "", "this transaction id was used before for another request"}
 			}
 			g.stage.Counts.Replays.Add(1)
-			return g.answer(o, t, d), nil
+			show(o, t)
+			return nil
 		}
 	}
 	if err := allowed(o, p); err != nil {
-		return nil, err
+		return err
 	}
 	if o == nil && g.stage.Counts.Orders.Load() >= g.stage.Options.MaxOrders {
-		return nil, errFull
+		return errFull
 	}
 
 	t := transaction{
@@ -93,7 +99,7 @@ func (g *Gateway) carryOut(p *payment, d disguise) ([]byte, error) {
 	}
 	e := &event{Order: p.order, Reference: p.reference, Currency: string(p.amount.Currency), Transaction: &t}
 	if err := g.stage.Append(g, e); err != nil {
-		return nil, err
+		return err
 	}
 	shard.apply(e)
 	if o == nil {
@@ -102,7 +108,8 @@ func (g *Gateway) carryOut(p *payment, d disguise) ([]byte, error) {
 	if t.moved() {
 		g.stage.Counts.Charges.Add(1)
 	}
-	return g.answer(shard.orders[p.order], &t, d), nil
+	show(shard.orders[p.order], &t)
+	return nil
 }
 
 // cardOf finds the card that a payment is made with. Follow-ups have none.
