@@ -93,14 +93,14 @@ type Gateway struct {
 	Fallbacks       []string          `yaml:"fallbacks" example:"[https://homologation-cc.payline.com]" doc:"Payline: further endpoints of the same account, tried in this order where nothing can be charged twice."`
 	Directory       string            `yaml:"directory" example:"https://homologation-payment.payline.com" doc:"Payline: base URL of the directory of endpoints. Empty: none is asked."`
 	MerchantID      string            `yaml:"merchant_id" example:"TESTACME" doc:"The account's id at the processor: merchant profile, merchant, shop, or account number. Mandatory unless embedded."`
-	Accounts        map[string]string `yaml:"accounts" example:"{USD: \"1001234568\"}" doc:"Paysafe: account numbers of currencies that merchant_id does not take."`
+	Accounts        map[string]string `yaml:"accounts" example:"{USD: \"1001234568\"}" doc:"Paysafe: account numbers of other currencies than that of merchant_id. Any currency that has none is refused."`
 	User            string            `yaml:"user" example:"acme-api" doc:"Paysafe: the user of the API key. Elsewhere merchant_id signs in."`
 	Password        Secret            `yaml:"password" example:"env:ACME_GATEWAY_PASSWORD" doc:"The account's API password or access key. Mandatory unless embedded."`
 	Account         string            `yaml:"account" example:"mastercard-eu" doc:"Another gateway that speaks for the same account and keeps its wallets: mastercard-batch beside mastercard."`
 	Version         int               `yaml:"version" default:"0" min:"0" max:"999" unit:"interface version, 0 for the newest that the program knows" doc:"Version of the processor's interface: Mastercard 74 to 100, Payline 4 to 34."`
 	BatchLines      int               `yaml:"batch_lines" default:"5000" min:"1" max:"18000" unit:"lines" doc:"mastercard-batch: most lines of a batch."`
 	Tokens          string            `yaml:"tokens" default:"generated" enum:"generated supplied" doc:"Mastercard: who names a card's token: the processor ('generated'), or this program ('supplied', for repositories that accept ids from the merchant)."`
-	Currency        string            `yaml:"currency" default:"EUR" doc:"Lyra: currency of the verification that comes with a new token. The shop's acquirer must take it."`
+	Currency        string            `yaml:"currency" default:"EUR" doc:"Paysafe: the currency of merchant_id; an account has one. Lyra: of the verification that comes with a new token; the shop's acquirer must take it."`
 	SeriesRevokedBy []string          `yaml:"series_revoked_by" example:"[\"82\"]" doc:"Lyra: the banks' codes that revoke one series of payments; the published lists disagree, ask the acquirer. Default: 82 and 84. Code 83 revokes every series of a card without being listed."`
 	SeriesActions   bool              `yaml:"series_actions" default:"false" doc:"Payline: send the actions 110, 111, 120 and 121 for the payments of a series. Ask Monext first: which commands take them is not published."`
 	Concurrency     int               `yaml:"concurrency" default:"16" min:"1" max:"1024" unit:"requests" doc:"Requests in flight at once."`

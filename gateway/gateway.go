@@ -169,6 +169,9 @@ type Batcher interface {
 type Batch struct {
 	Name     string
 	Requests []Request
+	// Closed says that the end of one of its lines was decided elsewhere: Fetch must not
+	// start what waits to be started any more.
+	Closed bool
 }
 
 // Reply is what a batch says of one request: an answer, State Pending while the batch is

@@ -154,7 +154,8 @@ func (r *Run) fetch(ctx context.Context, b batchName, total *resolution) error {
 			return err
 		}
 	}
-	replies, err := gw.Connector.(gateway.Batcher).Fetch(ctx, gateway.Batch{Name: b.name, Requests: requestsOf(lines)})
+	asked := gateway.Batch{Name: b.name, Requests: requestsOf(lines), Closed: slices.ContainsFunc(lines, func(p *prepared) bool { return !p.open() })}
+	replies, err := gw.Connector.(gateway.Batcher).Fetch(ctx, asked)
 	switch {
 	case errors.Is(err, gateway.ErrUnknownKey):
 		// It never arrived, or the gateway forgot it: each line's own look-up decides.
@@ -172,6 +173,11 @@ func (r *Run) fetch(ctx context.Context, b batchName, total *resolution) error {
 	return r.settle(ctx, gw, lines, replies, total)
 }
 
+// open reports whether the gateway still owes the line an answer.
+func (p *prepared) open() bool {
+	return p.rec.State == batch.InDoubt || p.rec.State == batch.Pending
+}
+
 // settle gives every open line of a batch its reply.
 func (r *Run) settle(ctx context.Context, gw Gateway, lines []*prepared, replies []gateway.Reply, total *resolution) error {
 	group, gctx := errgroup.WithContext(ctx)
@@ -179,7 +185,7 @@ func (r *Run) settle(ctx context.Context, gw Gateway, lines []*prepared, replies
 	for i, p := range lines {
 		reply := &replies[i]
 		switch {
-		case p.rec.State != batch.InDoubt && p.rec.State != batch.Pending:
+		case !p.open():
 			// Its end is known, or it is on its way again.
 		case reply.Err != nil || reply.State == batch.InDoubt:
 			group.Go(func() error {

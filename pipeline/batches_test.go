@@ -20,6 +20,7 @@ type batcher struct {
 	mu      sync.Mutex
 	batches map[string]gateway.Batch // taken
 	asked   []string                 // names of batches fetched
+	closed  bool                     // the last of them was not to be started any more
 	ready   bool                     // batches are worked off
 	send    func(take func()) error  // instead of taking it
 	spoil   func([]gateway.Reply)    // changes the replies
@@ -63,7 +64,7 @@ func (b *batcher) Send(_ context.Context, sent gateway.Batch) error {
 func (b *batcher) Fetch(ctx context.Context, asked gateway.Batch) ([]gateway.Reply, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.asked = append(b.asked, asked.Name)
+	b.asked, b.closed = append(b.asked, asked.Name), asked.Closed
 	taken, known := b.batches[asked.Name]
 	if !known {
 		return nil, &gateway.Error{Phase: gateway.Sent, Err: gateway.ErrUnknownKey}
@@ -192,6 +193,25 @@ func TestABatchThatTheGatewayTookAndForgotIsADoubtAndThenSentAgain(t *testing.T)
 	w.charged(1, refs("P", 3)...)
 	if sent != 2 {
 		t.Errorf("uploaded %d times, want 2", sent)
+	}
+}
+
+func TestABatchOfWhichALineWasDecidedIsNotStartedAnyMore(t *testing.T) {
+	t.Parallel()
+	w, b := batched(t)
+	b.ready = false
+	w.put("a.csv", sheet{ref: "A", columns: paymentColumns, lines: paymentLines(3, 2)}.String())
+	w.calm()
+	if b.closed {
+		t.Error("it was called closed although every line waits")
+	}
+	r := w.begin()
+	err := r.Decide(t.Context(), w.lines("a.csv")["P-2"].Address, pipeline.Decision{To: batch.Refused, Reason: "the bank says so"})
+	w.must(err)
+	w.end()
+	w.calm()
+	if !b.closed {
+		t.Error("it was not called closed although a line of it was decided")
 	}
 }
 

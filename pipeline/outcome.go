@@ -74,6 +74,9 @@ func (p *prepared) walletOutcome(o *store.LineOutcome, answer gateway.Answer, at
 	}
 	if l.Command != batch.CreateWallet && l.Command != batch.UpdateWallet {
 		p.switchWallet(o, at)
+		if l.Command == batch.GetWallet {
+			p.learn(o, answer.Answer, at)
+		}
 		return
 	}
 	card := p.card
@@ -188,6 +191,24 @@ func (p *prepared) switchWallet(o *store.LineOutcome, at time.Time) {
 		o.Answer.CardStatus = batch.CardDisabled
 	}
 	o.Answer.Card, o.Answer.CardExpiry, o.Answer.CardType = card.Masked(), card.Expiry, card.Type
+}
+
+// learn takes over what a gateway that keeps the card tells of it.
+func (p *prepared) learn(o *store.LineOutcome, told batch.Answer, at time.Time) {
+	w := p.changedWallet()
+	card, known := p.rec.Line.CardOf(&w)
+	if !known {
+		return
+	}
+	before := card
+	card.Expiry, card.Type = cmp.Or(told.CardExpiry, card.Expiry), cmp.Or(told.CardType, card.Type)
+	o.Answer.CardExpiry, o.Answer.CardType = card.Expiry, card.Type
+	o.Answer.Card, o.Answer.CardStatus = cmp.Or(told.Card, o.Answer.Card), cmp.Or(told.CardStatus, o.Answer.CardStatus)
+	if card.Expiry != before.Expiry || card.Type != before.Type {
+		w.UpdatedAt, w.OpenLine = at, batch.LineAddress{}
+		w.PutCard(card)
+		o.Changes.Wallet, o.Changes.ClearOpen = &w, nil
+	}
 }
 
 // paymentOutcome moves the series on, and stops what the issuer has revoked.

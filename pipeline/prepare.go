@@ -264,6 +264,7 @@ func (p *prepared) build(connector gateway.Connector) error {
 	case batch.UpdateWallet:
 		wanted := p.changedWallet()
 		p.request.Wallet, p.request.CardIndex = &wanted, cmp.Or(batch.CardIndexOf(l), p.wallet.DefaultCard)
+		p.request.Card.Expiry, p.request.Card.Cardholder = cmp.Or(l.CardExpiry, p.card.Expiry), cmp.Or(l.Cardholder, p.card.Cardholder)
 	case batch.DoReAuthorization:
 		p.request.OrderRef = cmp.Or(l.OrderRef, p.original.OrderRef)
 	}

@@ -208,7 +208,7 @@ func (in *installation) dial(g config.Gateway) (gateway.Connector, error) {
 		if err != nil {
 			return nil, err
 		}
-		a.Endpoint, a.MerchantID, a.User, a.password = endpoint, k.merchantID, k.user, simulated
+		a.Endpoint, a.MerchantID, a.Accounts, a.User, a.password = endpoint, k.merchantID, k.accounts, k.user, simulated
 	} else if !g.Password.IsZero() {
 		// A secret that is missing must be known before the first line is submitted.
 		if _, err := g.Password.Resolve(context.Background()); err != nil {

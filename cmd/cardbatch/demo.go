@@ -204,8 +204,8 @@ func (d *demoWorld) writeConfig(k kind, name string) error {
 		return err
 	}
 	var text bytes.Buffer
-	err = template.Must(template.New("demo").Parse(demoConfig)).Execute(&text, map[string]string{
-		"Kind": name, "Endpoint": d.endpoint, "MerchantID": k.merchantID, "User": k.user, "Host": host, "Port": port,
+	err = template.Must(template.New("demo").Parse(demoConfig)).Execute(&text, map[string]any{
+		"Kind": name, "Endpoint": d.endpoint, "MerchantID": k.merchantID, "User": k.user, "Accounts": k.accounts, "Host": host, "Port": port,
 	})
 	return errors.Join(err,
 		os.WriteFile(d.key("gateway-password"), []byte(stage.Password+"\n"), 0o600),

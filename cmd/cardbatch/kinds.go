@@ -9,6 +9,7 @@ import (
 	"cardbatch/gateway"
 	"cardbatch/gateway/lyra"
 	"cardbatch/gateway/mastercard"
+	"cardbatch/gateway/mastercardbatch"
 	"cardbatch/gateway/payline"
 	"cardbatch/gateway/paysafe"
 	"cardbatch/gateway/simulator/stage"
@@ -27,15 +28,17 @@ type account struct {
 // simulator keeps for it.
 type kind struct {
 	merchantID, user string
+	accounts         map[string]string // beside merchantID, by currency
 	dial             func(account) (gateway.Connector, error)
 }
 
 // kinds holds every kind that the configuration knows.
 var kinds = map[string]kind{
-	mastercard.Kind: {merchantID: stage.MerchantID, dial: dialMastercard},
-	payline.Kind:    {merchantID: stage.MerchantID, dial: dialPayline},
-	lyra.Kind:       {merchantID: stage.ShopID, dial: dialLyra},
-	paysafe.Kind:    {merchantID: stage.AccountID, user: stage.MerchantID, dial: dialPaysafe},
+	mastercard.Kind:      {merchantID: stage.MerchantID, dial: dialMastercard},
+	mastercardbatch.Kind: {merchantID: stage.MerchantID, dial: dialMastercardBatch},
+	payline.Kind:         {merchantID: stage.MerchantID, dial: dialPayline},
+	lyra.Kind:            {merchantID: stage.ShopID, dial: dialLyra},
+	paysafe.Kind:         {merchantID: stage.AccountID, user: stage.MerchantID, accounts: stage.AccountIDs, dial: dialPaysafe},
 }
 
 // simulated is the password of the simulator's accounts.
@@ -43,6 +46,10 @@ func simulated() (string, error) { return stage.Password, nil }
 
 func dialMastercard(a account) (gateway.Connector, error) {
 	return connector(mastercard.New(mastercardConfig(a), a.clock))
+}
+
+func dialMastercardBatch(a account) (gateway.Connector, error) {
+	return connector(mastercardbatch.New(mastercardbatch.Config{Config: mastercardConfig(a), MaxRecords: a.BatchLines}, a.clock))
 }
 
 func mastercardConfig(a account) mastercard.Config {
@@ -77,7 +84,9 @@ func dialLyra(a account) (gateway.Connector, error) {
 }
 
 func dialPaysafe(a account) (gateway.Connector, error) {
-	accounts := map[money.Currency]string{}
+	// An account has one currency, which no request names: one that is not listed must be
+	// refused, or yen would be charged as euros.
+	accounts := map[money.Currency]string{money.Currency(a.Currency): a.MerchantID}
 	for currency, id := range a.Accounts {
 		accounts[money.Currency(currency)] = id
 	}

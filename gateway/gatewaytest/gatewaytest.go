@@ -6,6 +6,7 @@
 //   - whatever is not a complete answer to this very key is in doubt;
 //   - doubt ends by a look-up that tells the truth, or by a replay, and the key has charged
 //     once at most; where the gateway offers neither, it stays;
+//   - an answer by look-up reads like that of an undisturbed call;
 //   - no error text holds a card number.
 package gatewaytest
 
@@ -90,9 +91,10 @@ func Run(t *testing.T, factory Factory) *Table {
 			t.Run(string(command), func(t *testing.T) {
 				t.Parallel()
 				b := factory(t)
+				plain := playUndisturbed(t, b, command)
 				for _, info := range stage.Phases() {
 					t.Run(string(info.Phase), func(t *testing.T) {
-						table.set(info.Phase, command, playPhase(t, b, command, info))
+						table.set(info.Phase, command, playPhase(t, b, command, info, plain))
 					})
 				}
 				t.Run("nobody listens", func(t *testing.T) { playNobody(t, b, command) })
@@ -107,8 +109,9 @@ func Run(t *testing.T, factory Factory) *Table {
 	return table
 }
 
-// playPhase sends one request into a fault, checks the promise, and settles it.
-func playPhase(t *testing.T, b Bench, command batch.Command, info stage.PhaseInfo) string {
+// playPhase sends one request into a fault, checks the promise, and settles it. plain is
+// what the gateway answers without a fault.
+func playPhase(t *testing.T, b Bench, command batch.Command, info stage.PhaseInfo, plain gateway.Answer) string {
 	operation := b.Connector.Profile().Commands[command]
 	req := b.Request(t, command, "phase "+string(info.Phase))
 	faults := b.Simulator.Stats().Faults
@@ -165,7 +168,7 @@ func playPhase(t *testing.T, b Bench, command batch.Command, info stage.PhaseInf
 		return string(want)
 	}
 
-	how := settle(t, b, req, info, want)
+	how := settle(t, b, req, info, want, plain)
 	once := 0
 	if command.MovesMoney() && (how != staysInDoubt || info.Commits) {
 		once = 1
@@ -195,11 +198,11 @@ func playPhase(t *testing.T, b Bench, command batch.Command, info stage.PhaseInf
 const staysInDoubt = "stays in doubt"
 
 // settle ends what a phase left open, as the profile allows, and says how.
-func settle(t *testing.T, b Bench, req gateway.Request, info stage.PhaseInfo, seen promise) string {
+func settle(t *testing.T, b Bench, req gateway.Request, info stage.PhaseInfo, seen promise, plain gateway.Answer) string {
 	operation := b.Connector.Profile().Commands[req.Command]
 	switch {
 	case operation.Lookup:
-		if found := lookUp(t, b, req, info); found != "" {
+		if found := lookUp(t, b, req, info, plain); found != "" {
 			return found
 		}
 	case seen != promiseNotSent && operation.ReplayWindow == 0:
@@ -219,8 +222,8 @@ func settle(t *testing.T, b Bench, req gateway.Request, info stage.PhaseInfo, se
 }
 
 // lookUp asks what became of a request; it returns "found", or nothing when the gateway
-// does not know the key, as it must.
-func lookUp(t *testing.T, b Bench, req gateway.Request, info stage.PhaseInfo) string {
+// does not know the key, as it must. What it finds must read like plain.
+func lookUp(t *testing.T, b Bench, req gateway.Request, info stage.PhaseInfo, plain gateway.Answer) string {
 	answer, err := b.Connector.Lookup(t.Context(), req)
 	if info.Phase == stage.LateCommit {
 		waitFor(t, "the late commit to be known", func() bool {
@@ -231,6 +234,9 @@ func lookUp(t *testing.T, b Bench, req gateway.Request, info stage.PhaseInfo) st
 	checkQuiet(t, answer, err)
 	switch {
 	case info.Commits && err == nil && answer.State == batch.Approved:
+		if got, want := shapeOf(answer), shapeOf(plain); got != want {
+			t.Errorf("by look-up the answer reads\n%+v, without a fault\n%+v", got, want)
+		}
 		return "found"
 	case info.Commits:
 		t.Errorf("look-up of what was carried out: %s, %v", answer.State, err)
@@ -238,6 +244,32 @@ func lookUp(t *testing.T, b Bench, req gateway.Request, info stage.PhaseInfo) st
 		t.Errorf("look-up of what was not carried out: %s, %v", answer.State, err)
 	}
 	return ""
+}
+
+// playUndisturbed sends one request that meets no fault.
+func playUndisturbed(t *testing.T, b Bench, command batch.Command) gateway.Answer {
+	answer, err := b.Connector.Do(t.Context(), b.Request(t, command, "undisturbed"))
+	checkQuiet(t, answer, err)
+	if err != nil || answer.State != batch.Approved {
+		t.Fatalf("without a fault: %s, %v", answer.State, err)
+	}
+	return answer
+}
+
+// shape is what answers to requests of one command have in common: codes, and which other
+// fields there are.
+type shape struct {
+	Code, GatewayCode, SchemeCode                          string
+	TransactionID, AuthorizationNumber, NetworkTransaction bool
+	Card, CardExpiry, CardType, CardIndex, PaymentRecord   bool
+}
+
+func shapeOf(a gateway.Answer) shape {
+	return shape{
+		Code: a.Code, GatewayCode: a.GatewayCode, SchemeCode: a.SchemeCode,
+		TransactionID: a.TransactionID != "", AuthorizationNumber: a.AuthorizationNumber != "", NetworkTransaction: a.NetworkTransaction != "",
+		Card: a.Card != "", CardExpiry: a.CardExpiry != "", CardType: a.CardType != "", CardIndex: a.CardIndex != "", PaymentRecord: a.PaymentRecord != "",
+	}
 }
 
 // playNobody: a closed port proves that nothing was sent.

@@ -188,6 +188,8 @@ func (c *Client) Fetch(ctx context.Context, b gateway.Batch) ([]gateway.Reply, e
 		err = c.collect(ctx, s, b.Requests, rows, replies)
 	case s.hasEnded():
 		doubt(replies, rows, errors.New("mastercard-batch: the gateway says that the batch failed"))
+	case s.waits() && b.Closed:
+		doubt(replies, rows, errors.New("mastercard-batch: the batch was uploaded, never started, and is not to be started any more"))
 	case s.waits():
 		err = c.startAgain(ctx, s, b.Requests)
 		fallthrough

@@ -163,7 +163,7 @@ func TestEveryStepMayFailInEveryWay(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer sim.Lift()
-				replies := asARunDoes(t, client, sim, batchOf(reqs...))
+				replies := asARunDoes(t, client, sim, batchOf(reqs...), info.Commits)
 				for i, r := range replies {
 					charged := sim.Charges(string(reqs[i].Key))
 					switch {
@@ -182,7 +182,8 @@ func TestEveryStepMayFailInEveryWay(t *testing.T) {
 
 // asARunDoes sends and asks until every payment has its end: again when nothing was sent or
 // everything proved unknown, by look-up where the batch does not tell.
-func asARunDoes(t *testing.T, client *mastercardbatch.Client, sim *simulator.Simulator, b gateway.Batch) []gateway.Reply {
+// comes says that the gateway has the batch, or will have it, although it did not say so.
+func asARunDoes(t *testing.T, client *mastercardbatch.Client, sim *simulator.Simulator, b gateway.Batch, comes bool) []gateway.Reply {
 	t.Helper()
 	send := func() {
 		err := client.Send(t.Context(), b)
@@ -204,8 +205,7 @@ func asARunDoes(t *testing.T, client *mastercardbatch.Client, sim *simulator.Sim
 					t.Fatalf("the batch is unknown, its payment is not: %v", err)
 				}
 			}
-			time.Sleep(30 * time.Millisecond) // the settle time: a late commit is known by then
-			if _, err := client.Fetch(t.Context(), b); errors.Is(err, gateway.ErrUnknownKey) {
+			if !comes { // otherwise it has not settled yet
 				send()
 			}
 			continue
@@ -270,6 +270,53 @@ func TestABatchThatCameToNothingIsSentAgain(t *testing.T) {
 	}
 	if n := sim.Charges(string(b.Requests[0].Key)); n != 1 {
 		t.Errorf("charged %d times", n)
+	}
+}
+
+// The refusal of a row must not hide that its payment was made before, by another road.
+func TestARefusedRowIsConfirmedByLookUp(t *testing.T) {
+	client, sim := world(t, nil)
+	req := payment("a")
+	if a, err := client.Client.Do(t.Context(), req); err != nil || a.State != batch.Approved {
+		t.Fatal(a.State, err)
+	}
+	req.OrderRef = "not identical"
+	b := batchOf(req, payment("b"))
+	if err := client.Send(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	if replies := fetch(t, client, b); replies[0].State != batch.Approved || replies[0].Err != nil {
+		t.Errorf("got %s, %v; want the outcome of the first", replies[0].State, replies[0].Err)
+	}
+	if err := sim.Plan(stage.Fault{Phase: stage.Failure500, Operation: "RETRIEVE"}); err != nil {
+		t.Fatal(err)
+	}
+	if replies := fetch(t, client, b); replies[0].Err == nil || gateway.IsNotSent(replies[0].Err) {
+		t.Errorf("with a failing look-up: %s, %v; want in doubt", replies[0].State, replies[0].Err)
+	}
+}
+
+// A batch of thousands: its answers are longer than those of any single call.
+func TestALargeBatch(t *testing.T) {
+	client, sim := world(t, nil)
+	reqs := make([]gateway.Request, 3000)
+	for i := range reqs {
+		reqs[i] = payment(fmt.Sprint("large ", i))
+	}
+	if n := client.Fit(reqs); n != len(reqs) {
+		t.Fatalf("%d of them fit", n)
+	}
+	b := batchOf(reqs...)
+	if err := client.Send(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range fetch(t, client, b) {
+		if r.State != batch.Approved || r.TransactionID != batch.TransactionID(reqs[i].Key) {
+			t.Fatalf("row %d: %s, %v", i+1, r.State, r.Err)
+		}
+	}
+	if n := sim.Stats().Charges; n != int64(len(reqs)) {
+		t.Errorf("%d effects", n)
 	}
 }
 

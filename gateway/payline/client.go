@@ -45,7 +45,7 @@ type Config struct {
 	// ReplayWindow, when not 0, is the operator's word that within this time the platform
 	// charges an order reference once, however often it comes. See the package comment.
 	ReplayWindow time.Duration
-	// SearchPeriod is the longest period that one search may span.
+	// SearchPeriod is the longest period that one search may span, at least a day.
 	SearchPeriod time.Duration
 	// SeriesActions sends 110 and 111 for the first payment of a series and 120 and 121 for
 	// the later ones. The codes are published, the commands that take them are not: ask first.
@@ -207,7 +207,7 @@ const probe = "cardbatch-check-of-the-connection"
 // Check implements gateway.Connector: looking up an order that cannot exist is answered as
 // such, which proves endpoint and credentials, and that we can read what "unknown" looks like.
 func (c *Client) Check(ctx context.Context) error {
-	_, err := c.detailsOf(ctx, "", probe)
+	_, err := c.detailsOf(ctx, "", probe, nil)
 	if errors.Is(err, gateway.ErrUnknownKey) {
 		return nil
 	}

@@ -380,6 +380,20 @@ func (c *Client) answer(op operation, req *gateway.Request, m codetable.Meaning,
 	return a
 }
 
+// shown is what the operation's own answer shows of a transaction whose details these are,
+// so that a line reads the same either way (WSDL 4.77). What the issuer advises of another
+// try stays.
+func (op operation) shown(r *response) *response {
+	own := *r
+	if op.name != authorization.name && op.name != reauthorization.name {
+		own.Card = card{}
+	}
+	if op.name != authorization.name && op.name != walletPayment.name {
+		own.Authorization.Number, own.LinkedTransactionID = "", ""
+	}
+	return &own
+}
+
 // maxFrozen bounds a period that the platform names, whatever its unit.
 const maxFrozen = 1000
 

@@ -253,26 +253,31 @@ func (e *encoder) reset(req *gateway.Request) {
 }
 
 // details writes getTransactionDetails, by the platform's id or by order reference.
-func (e *encoder) details(transaction, orderRef string) {
+func (e *encoder) details(transaction, orderRef string, in period) {
 	e.versionField()
 	e.Nillable("transactionId", transaction)
 	e.Nillable("orderRef", orderRef)
-	e.Nil("startDate", "endDate", "transactionHistory", "archiveSearch")
+	if in == anytime {
+		e.Nil("startDate", "endDate")
+	} else {
+		e.period(in)
+	}
+	e.Nil("transactionHistory", "archiveSearch")
 }
 
-// criteria are what transactionsSearch looks for: all that are given, within whole days,
-// both included.
-type criteria struct {
-	transaction, orderRef, sequence, code string
-	from, to                              time.Time
+func (e *encoder) period(in period) {
+	e.Text("startDate", in.from.Format(dateForm))
+	e.Text("endDate", in.to.Format(dateForm))
 }
 
-func (e *encoder) search(by criteria) {
+// criteria are what transactionsSearch looks for: all that are given.
+type criteria struct{ transaction, orderRef, sequence, code string }
+
+func (e *encoder) search(by criteria, in period) {
 	e.versionField()
 	e.Nillable("transactionId", by.transaction)
 	e.Nillable("orderRef", by.orderRef)
-	e.Text("startDate", by.from.Format(dateForm))
-	e.Text("endDate", by.to.Format(dateForm))
+	e.period(in)
 	e.Nil("contractNumber", "authorizationNumber")
 	e.Nillable("returnCode", by.code)
 	e.Nil("paymentMean", "transactionType", "name", "firstName", "email", "cardNumber", "currency", "minAmount", "maxAmount", "walletId")

@@ -168,7 +168,7 @@ func TestAWalletWhoseCardsStayAwayIsInDoubt(t *testing.T) {
 
 // A look-up that lags behind must not turn a repetition into a refusal.
 func TestARepetitionThatLookupsDoNotShowYetIsInDoubt(t *testing.T) {
-	sim, err := simulator.New(simulator.Options{HiddenLookups: 1})
+	sim, err := simulator.New(simulator.Options{HiddenLookups: 2}) // a look-up asks with and without dates
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -68,24 +68,54 @@ type found struct {
 	meaning  codetable.Meaning
 }
 
-// detailsOf asks for a transaction by the platform's id or by order reference.
-func (c *Client) detailsOf(ctx context.Context, id, orderRef string) (found, error) {
-	r, m, err := c.ask(ctx, details, func(e *encoder) { e.details(id, orderRef) })
-	if err != nil && r.response.code() == codeSeveral {
-		err = wire.InDoubt(errSeveral)
+// detailsOf asks for a transaction by the platform's id or by order reference: in each of
+// the periods, and when none of them has it without dates, because neither is proven to
+// reach all that there is. A transaction in two periods is found once.
+func (c *Client) detailsOf(ctx context.Context, id, orderRef string, within []period) (found, error) {
+	var one found
+	var badPeriod error
+	for _, in := range append(slices.Clip(within), anytime) {
+		if in == anytime && one.response.Transaction.ID != "" {
+			break
+		}
+		r, m, err := c.ask(ctx, details, func(e *encoder) { e.details(id, orderRef, in) })
+		switch code := r.response.code(); {
+		case errors.Is(err, gateway.ErrUnknownKey):
+		case err != nil && code == codeSeveral:
+			return found{}, wire.InDoubt(errSeveral)
+		case err != nil && (code == codeTooLong || code == codeCriteria):
+			badPeriod = err
+		case err != nil:
+			return found{}, err
+		case one.response.Transaction.ID != "" && one.response.Transaction.ID != r.response.Transaction.ID:
+			return found{}, wire.InDoubt(errSeveral)
+		default:
+			one = found{r.response, m}
+		}
 	}
-	return found{r.response, m}, err
+	switch {
+	case one.response.Transaction.ID != "":
+		return one, nil
+	case badPeriod != nil:
+		return found{}, badPeriod
+	}
+	return found{}, wire.InDoubt(fmt.Errorf("payline: %w", gateway.ErrUnknownKey))
 }
 
-// codeSeveral: too many transactions fit the search.
-const codeSeveral = "02311"
+// Results of a search that found too many transactions, of one whose criteria are not
+// accepted, and of one over too long a period.
+const (
+	codeSeveral  = "02311"
+	codeCriteria = "02312"
+	codeTooLong  = "02320"
+)
 
 // findPayment looks for what has our key as its order reference.
 func (c *Client) findPayment(ctx context.Context, op operation, req *gateway.Request) (gateway.Answer, error) {
-	one, err := c.detailsOf(ctx, "", string(req.Key))
+	within := c.periods(req.SubmittedAt)
+	one, err := c.detailsOf(ctx, "", string(req.Key), within)
 	if errors.Is(err, errSeveral) {
-		to := c.clock().Add(oneDay)
-		candidates, err := c.candidates(ctx, criteria{orderRef: string(req.Key), from: to.Add(-c.config.SearchPeriod), to: to})
+		candidates, err := c.candidates(ctx, criteria{orderRef: string(req.Key)}, within)
 		if err != nil {
 			// That the details know several and the search none is no proof of anything.
 			return gateway.Answer{}, wire.InDoubt(errSeveral)
@@ -98,56 +128,69 @@ func (c *Client) findPayment(ctx context.Context, op operation, req *gateway.Req
 	return c.settled(ctx, op, req, &one)
 }
 
-// findFollowUp looks for what has our key as its sequence number, from the day before the
-// original on: nothing can be older.
+// findFollowUp looks for what has our key as its sequence number, from the original on:
+// nothing can be older, while an earlier try may be older than the last one.
 func (c *Client) findFollowUp(ctx context.Context, op operation, req *gateway.Request) (gateway.Answer, error) {
-	to := c.clock().Add(oneDay)
-	first := to.Add(-c.config.SearchPeriod)
-	if at := req.Original.CompletedAt; !at.IsZero() {
-		first = at.Add(-oneDay)
+	since := req.SubmittedAt
+	if at := req.Original.CompletedAt; !at.IsZero() && (since.IsZero() || at.Before(since)) {
+		since = at
 	}
-	var candidates []string
-	for from := first; ; from = from.Add(c.config.SearchPeriod) {
-		until := from.Add(c.config.SearchPeriod)
-		if until.After(to) {
-			until = to
-		}
-		some, err := c.candidates(ctx, criteria{sequence: string(req.Key), from: from, to: until})
-		if err != nil && !errors.Is(err, gateway.ErrUnknownKey) {
-			return gateway.Answer{}, err
-		}
-		for _, id := range some { // the periods share a day
-			if !slices.Contains(candidates, id) {
-				candidates = append(candidates, id)
-			}
-		}
-		if !until.Before(to) {
-			break
-		}
-	}
-	if len(candidates) == 0 {
-		return gateway.Answer{}, wire.InDoubt(fmt.Errorf("payline: %w", gateway.ErrUnknownKey))
+	candidates, err := c.candidates(ctx, criteria{sequence: string(req.Key)}, c.periods(since))
+	if err != nil {
+		return gateway.Answer{}, err
 	}
 	return c.best(ctx, op, req, candidates)
 }
 
-// candidates lists the ids of the transactions that a search finds.
-func (c *Client) candidates(ctx context.Context, by criteria) ([]string, error) {
-	r, _, err := c.ask(ctx, search, func(e *encoder) { e.search(by) })
-	if err != nil {
-		return nil, err
+// period is days, both included. Which zone they begin in is not published.
+type period struct{ from, to time.Time }
+
+// anytime leaves it to the platform.
+var anytime period
+
+// periods reach from a day before the time to a day after now, whatever the zones and the
+// clocks, the earliest first. Each is as long as a search may be, so that the first one
+// begins earlier yet: an earlier try of the same key costs no search of its own. Nobody's
+// time is now.
+func (c *Client) periods(since time.Time) []period {
+	now := c.clock().UTC()
+	if since.IsZero() || since.After(now) {
+		since = now
 	}
-	var ids []string
-	for _, t := range r.response.Transactions {
-		ids = append(ids, t.ID)
+	var all []period
+	for to := now.Add(oneDay); len(all) == 0 || all[0].from.After(since.Add(-oneDay)); to = to.Add(-c.config.SearchPeriod) {
+		all = slices.Insert(all, 0, period{to.Add(-c.config.SearchPeriod), to})
 	}
-	if len(ids) == 0 {
+	return all
+}
+
+// candidate is a transaction that a search found in a period.
+type candidate struct {
+	id string
+	in period
+}
+
+// candidates lists the transactions that a search finds.
+func (c *Client) candidates(ctx context.Context, by criteria, within []period) ([]candidate, error) {
+	var all []candidate
+	for _, in := range within {
+		r, _, err := c.ask(ctx, search, func(e *encoder) { e.search(by, in) })
+		if err != nil && !errors.Is(err, gateway.ErrUnknownKey) {
+			return nil, err
+		}
+		for _, t := range r.response.Transactions { // the periods share a day
+			if !slices.ContainsFunc(all, func(have candidate) bool { return have.id == t.ID }) {
+				all = append(all, candidate{t.ID, in})
+			}
+		}
+	}
+	switch {
+	case len(all) == 0:
 		return nil, wire.InDoubt(fmt.Errorf("payline: %w", gateway.ErrUnknownKey))
-	}
-	if len(ids) > mostCandidates {
+	case len(all) > mostCandidates:
 		return nil, wire.InDoubt(errTooMany)
 	}
-	return ids, nil
+	return all, nil
 }
 
 // ranks order what several transactions of one key say: what moved money, or may have,
@@ -156,10 +199,10 @@ var ranks = map[batch.LineState]int{batch.Approved: 4, batch.Pending: 3, batch.I
 
 // best reads the candidates and answers with the one that counts. Those with another
 // action code are other operations on the same order.
-func (c *Client) best(ctx context.Context, op operation, req *gateway.Request, candidates []string) (gateway.Answer, error) {
+func (c *Client) best(ctx context.Context, op operation, req *gateway.Request, candidates []candidate) (gateway.Answer, error) {
 	var best gateway.Answer
-	for _, id := range candidates {
-		one, err := c.detailsOf(ctx, id, "")
+	for _, each := range candidates {
+		one, err := c.detailsOf(ctx, each.id, "", []period{each.in})
 		if err != nil {
 			// The search knows it: that its details are unknown proves nothing.
 			return gateway.Answer{}, wire.InDoubt(fmt.Errorf("payline: the details of a transaction that was found cannot be read (%v)", err))
@@ -218,7 +261,7 @@ func (c *Client) settled(ctx context.Context, op operation, req *gateway.Request
 			return gateway.Answer{}, err
 		}
 	}
-	return c.answer(details, req, one.meaning, r), nil
+	return c.answer(details, req, one.meaning, op.shown(r)), nil
 }
 
 // confirmAccepted searches for a transaction by the code that its details gave. That the
@@ -230,8 +273,9 @@ func (c *Client) confirmAccepted(ctx context.Context, r *response) error {
 	if err != nil {
 		return wire.InDoubt(errUnsure)
 	}
-	ids, err := c.candidates(ctx, criteria{transaction: r.Transaction.ID, code: r.code(), from: at.Add(-oneDay), to: at.Add(oneDay)})
-	if errors.Is(err, gateway.ErrUnknownKey) || err == nil && !slices.Contains(ids, r.Transaction.ID) {
+	around := []period{{at.Add(-oneDay), at.Add(oneDay)}}
+	have, err := c.candidates(ctx, criteria{transaction: r.Transaction.ID, code: r.code()}, around)
+	if errors.Is(err, gateway.ErrUnknownKey) || err == nil && !slices.ContainsFunc(have, func(one candidate) bool { return one.id == r.Transaction.ID }) {
 		return wire.InDoubt(errUnsure) // not ErrUnknownKey: something is known
 	}
 	return err
@@ -264,7 +308,9 @@ func (c *Client) findWallet(ctx context.Context, req *gateway.Request) (gateway.
 	}
 	for _, d := range r.PrivateData {
 		if d.Key == datumKey && d.Value == string(req.Key) {
-			return c.withIndex(ctx, req, c.done(&r))
+			a := done()
+			r.Wallet.Card.describe(&a)
+			return c.withIndex(ctx, req, a)
 		}
 	}
 	switch {
@@ -273,14 +319,16 @@ func (c *Client) findWallet(ctx context.Context, req *gateway.Request) (gateway.
 	case r.datum(datumKey) == "":
 		return gateway.Answer{}, wire.InDoubt(errUnmarked)
 	}
-	return refused(batch.CodeWalletExists, ""), nil // another request of ours had made it before
+	a := refused(batch.CodeWalletExists, "") // another request of ours had made it before
+	a.GatewayCode = a.Code
+	return a, nil
 }
 
-// done is the outcome of a wallet command that a look-up found carried out.
-func (c *Client) done(r *response) gateway.Answer {
+// done is the outcome of a wallet command that a look-up found carried out, with the code
+// that the command's own answer has.
+func done() gateway.Answer {
 	a := gateway.Answer{State: batch.Approved}
-	a.Code, a.GatewayCode = batch.CodeDone, r.code()
-	r.Wallet.Card.describe(&a)
+	a.Code, a.GatewayCode = batch.CodeDone, batch.CodeDone
 	return a
 }
 
@@ -332,7 +380,7 @@ func (c *Client) findWalletState(ctx context.Context, req *gateway.Request) (gat
 	if err != nil {
 		return gateway.Answer{}, err
 	}
-	return c.switched(req, &r, r.IsDisabled)
+	return switched(req, r.IsDisabled)
 }
 
 // findCardState asks the same of one card.
@@ -347,7 +395,7 @@ func (c *Client) findCardState(ctx context.Context, req *gateway.Request) (gatew
 			if one.WalletID != "" && one.WalletID != string(req.Wallet.ID) {
 				return gateway.Answer{}, wire.InDoubt(errForeign)
 			}
-			return c.switched(req, &r.response, one.IsDisabled)
+			return switched(req, one.IsDisabled)
 		}
 	}
 	return gateway.Answer{}, wire.InDoubt(errWhich)
@@ -366,20 +414,20 @@ func (c *Client) findRecord(ctx context.Context, req *gateway.Request) (gateway.
 	if m.Code == codeRecordDisabled {
 		disabled = "1"
 	}
-	return c.switched(req, &r.response, disabled)
+	return switched(req, disabled)
 }
 
 const codeRecordDisabled = "02508"
 
 // switched compares a state with the one that was asked for. Only a plain 1 or 0 counts.
-func (c *Client) switched(req *gateway.Request, r *response, disabled string) (gateway.Answer, error) {
+func switched(req *gateway.Request, disabled string) (gateway.Answer, error) {
 	want := "1"
 	if req.Command == batch.EnableWallet {
 		want = "0"
 	}
 	switch disabled {
 	case want:
-		return c.done(r), nil
+		return done(), nil
 	case "0", "1":
 		return gateway.Answer{}, wire.InDoubt(fmt.Errorf("payline: %w", gateway.ErrUnknownKey))
 	}

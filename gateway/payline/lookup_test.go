@@ -59,6 +59,11 @@ func action(code string) string {
 	return `<payment><obj:amount>2990</obj:amount><obj:currency>978</obj:currency><obj:action>` + code + `</obj:action></payment>`
 }
 
+// before makes a request one that was sent so many days ago.
+func before(days int) func(*gateway.Request) {
+	return func(r *gateway.Request) { r.SubmittedAt = testNow.AddDate(0, 0, -days) }
+}
+
 func TestWhatLookupsProve(t *testing.T) {
 	const unknown, inDoubt = "unknown", "in doubt"
 	for name, c := range map[string]struct {
@@ -104,6 +109,25 @@ func TestWhatLookupsProve(t *testing.T) {
 			"getTransactionDetails": {resultOf("02311"),
 				resultOf("02001") + theTransaction + theAmount + theOrder,
 				resultOf("00000") + theTransaction + theAmount + theNumber + theOrder},
+			"transactionsSearch": {resultOf("00000") + twoFound}}, "approved 00000"},
+		"a payment that is found without dates only": {batch.DoAuthorization, nil, platform{
+			"getTransactionDetails": {resultOf("02310"), resultOf("00000") + theTransaction + theAmount + theNumber + theOrder}}, "approved 00000"},
+		"a payment whose dates are too far apart": {batch.DoAuthorization, nil, platform{
+			"getTransactionDetails": {resultOf("02320"), resultOf("00000") + theTransaction + theAmount + theNumber + theOrder}}, "approved 00000"},
+		"that it is not found without dates is then no proof": {batch.DoAuthorization, nil, platform{
+			"getTransactionDetails": {resultOf("02320"), resultOf("02310")}}, inDoubt},
+		"nor that it is not found with dates, when the rest fails": {batch.DoAuthorization, nil, platform{
+			"getTransactionDetails": {resultOf("02310"), resultOf("02101")}}, inDoubt},
+		"a payment in a period of which another one failed": {batch.DoAuthorization, before(40), platform{
+			"getTransactionDetails": {resultOf("00000") + theTransaction + theAmount + theNumber + theOrder, resultOf("02101")}}, inDoubt},
+		"a payment on the day that two periods share": {batch.DoAuthorization, before(40), platform{
+			"getTransactionDetails": {resultOf("00000") + theTransaction + theAmount + theNumber + theOrder}}, "approved 00000"},
+		"a payment and, in another period, a later try": {batch.DoAuthorization, before(40), platform{
+			"getTransactionDetails": {
+				resultOf("00000") + theTransaction + theAmount + theNumber + theOrder,
+				resultOf("02001") + strings.Replace(theTransaction, "T1", "T2", 1) + theAmount + theOrder,
+				resultOf("00000") + theTransaction + theAmount + theNumber + theOrder,
+				resultOf("02001") + strings.Replace(theTransaction, "T1", "T2", 1) + theAmount + theOrder},
 			"transactionsSearch": {resultOf("00000") + twoFound}}, "approved 00000"},
 		"several that the search does not find": {batch.DoAuthorization, nil, platform{
 			"getTransactionDetails": {resultOf("02311")}, "transactionsSearch": {resultOf("02310")}}, inDoubt},
@@ -216,25 +240,67 @@ func TestDatesOfBothWidthsAreRead(t *testing.T) {
 	}
 }
 
-func TestALookupOfACaptureSearchesDayByDayFromTheOriginalOn(t *testing.T) {
-	p := platform{"transactionsSearch": {resultOf("02310")}}
-	client, s := p.client(t, nil)
-	req := requests()[batch.DoRefund]
-	req.Original.CompletedAt = testNow.AddDate(0, 0, -70)
-	if _, err := client.Lookup(t.Context(), req); !errors.Is(err, gateway.ErrUnknownKey) {
-		t.Fatal(err)
+func TestLookupsReachFromTheFirstTryToNow(t *testing.T) {
+	const (
+		third  = "<startDate>25/08/2026</startDate><endDate>24/09/2026</endDate>"
+		second = "<startDate>24/09/2026</startDate><endDate>24/10/2026</endDate>"
+		first  = "<startDate>24/10/2026</startDate><endDate>23/11/2026</endDate>"
+		none   = `<startDate xsi:nil="true"/><endDate xsi:nil="true"/>`
+	)
+	daysAgo := func(n int) time.Time { return testNow.AddDate(0, 0, -n) }
+	for name, c := range map[string]struct {
+		command              batch.Command
+		submitted, completed time.Time // of the request, and of its original
+		want                 []string
+	}{
+		"a payment that was sent today":                    {batch.DoAuthorization, testNow, time.Time{}, []string{first, none}},
+		"a payment whose time is not known":                {batch.DoAuthorization, time.Time{}, time.Time{}, []string{first, none}},
+		"a payment that was sent by a clock that was fast": {batch.DoAuthorization, daysAgo(-3), time.Time{}, []string{first, none}},
+		"a payment that was sent 28 days ago":              {batch.DoAuthorization, daysAgo(28), time.Time{}, []string{first, none}},
+		"a day more would not leave a day before":          {batch.DoAuthorization, daysAgo(29), time.Time{}, []string{second, first, none}},
+		"a payment that was sent long ago":                 {batch.DoAuthorization, daysAgo(70), time.Time{}, []string{third, second, first, none}},
+		"a refund, from its original on":                   {batch.DoRefund, testNow, daysAgo(70), []string{third, second, first}},
+		"a refund whose original has no time":              {batch.DoRefund, daysAgo(40), time.Time{}, []string{second, first}},
+		"a refund of which nothing is known":               {batch.DoRefund, time.Time{}, time.Time{}, []string{first}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client, s := platform{"transactionsSearch": {resultOf("02310")}, "getTransactionDetails": {resultOf("02310")}}.client(t, nil)
+			req := requests()[c.command]
+			req.SubmittedAt = c.submitted
+			if req.Original != nil {
+				req.Original.CompletedAt = c.completed
+			}
+			if _, err := client.Lookup(t.Context(), req); !errors.Is(err, gateway.ErrUnknownKey) {
+				t.Fatal(err)
+			}
+			if len(s.asked()) != len(c.want) {
+				t.Fatalf("asked %d times, want %d", len(s.asked()), len(c.want))
+			}
+			for i, want := range c.want {
+				if !strings.Contains(s.body(i), want) || !strings.Contains(s.body(i), ">"+string(testKey)+"</") {
+					t.Errorf("question %d: %s", i, s.body(i))
+				}
+			}
+		})
 	}
-	want := []string{
-		"<startDate>12/09/2026</startDate><endDate>12/10/2026</endDate>",
-		"<startDate>12/10/2026</startDate><endDate>11/11/2026</endDate>",
-		"<startDate>11/11/2026</startDate><endDate>23/11/2026</endDate>",
-	}
-	if len(s.asked()) != len(want) {
-		t.Fatalf("%d searches", len(s.asked()))
-	}
-	for i := range want {
-		if !strings.Contains(s.body(i), want[i]) || !strings.Contains(s.body(i), "<sequenceNumber>"+string(testKey)) {
-			t.Errorf("search %d: %s", i, s.body(i))
+}
+
+func TestPeriodsLeaveNoGap(t *testing.T) {
+	for _, length := range []time.Duration{oneDay, 36 * time.Hour, 7 * oneDay, DefaultSearchPeriod, 400 * oneDay} {
+		for _, zone := range []int{-12, 0, 2, 14} {
+			for _, age := range []time.Duration{0, time.Minute, 23 * time.Hour, 29 * oneDay, 365 * oneDay} {
+				now := testNow.In(time.FixedZone("", zone*3600))
+				client := &Client{config: Config{SearchPeriod: length}, clock: func() time.Time { return now }}
+				all := client.periods(now.Add(-age))
+				if from := all[0].from; from.After(now.Add(-age-oneDay)) || !all[len(all)-1].to.Equal(now.Add(oneDay)) {
+					t.Errorf("%v ago, %v each: from %v to %v", age, length, from, all[len(all)-1].to)
+				}
+				for i, in := range all {
+					if in.to.Sub(in.from) != length || in.from.Location() != time.UTC || i > 0 && !in.from.Equal(all[i-1].to) {
+						t.Errorf("%v ago, %v each: period %d is %v", age, length, i, in)
+					}
+				}
+			}
 		}
 	}
 }

@@ -85,11 +85,11 @@ func everyMessage() map[string][]byte {
 		many = append(many, batch.WalletID(fmt.Sprintf("W-%d", i)))
 	}
 	put("disableWallet of 500", disableWallet.name, 34, func(e *encoder) { e.disableWallet("1234567", 0, many...) })
-	put("getTransactionDetails by id", details.name, 34, func(e *encoder) { e.details("TRX-1", "") })
-	put("getTransactionDetails by order", details.name, 34, func(e *encoder) { e.details("", string(testKey)) })
-	put("transactionsSearch by order", search.name, 34, func(e *encoder) { e.search(criteria{orderRef: string(testKey), from: testNow, to: testNow}) })
-	put("transactionsSearch by sequence", search.name, 34, func(e *encoder) { e.search(criteria{sequence: string(testKey), from: testNow, to: testNow}) })
-	put("transactionsSearch by all", search.name, 34, func(e *encoder) { e.search(criteria{"TRX-1", "o", "s", "00000", testNow, testNow}) })
+	put("getTransactionDetails by id", details.name, 34, func(e *encoder) { e.details("TRX-1", "", anytime) })
+	put("getTransactionDetails by order", details.name, 34, func(e *encoder) { e.details("", string(testKey), period{testNow, testNow}) })
+	put("transactionsSearch by order", search.name, 34, func(e *encoder) { e.search(criteria{orderRef: string(testKey)}, period{testNow, testNow}) })
+	put("transactionsSearch by sequence", search.name, 34, func(e *encoder) { e.search(criteria{sequence: string(testKey)}, period{testNow, testNow}) })
+	put("transactionsSearch by all", search.name, 34, func(e *encoder) { e.search(criteria{"TRX-1", "o", "s", "00000"}, period{testNow, testNow}) })
 	state := requests()[batch.GetWallet]
 	put("getWallet as it stands", stateWallet.name, 34, func(e *encoder) { e.getWallet(&state, 0) })
 	put("getCards", stateCards.name, 34, func(e *encoder) { e.getCards(&state) })

@@ -18,6 +18,8 @@ type Account struct {
 // Accounts lists every kind.
 var Accounts = []Account{
 	{Kind: "mastercard", SignsIn: "merchant_id: " + stage.MerchantID},
+	{Kind: "mastercard-batch", SignsIn: "merchant_id: " + stage.MerchantID},
 	{Kind: "payline", SignsIn: "merchant_id: " + stage.MerchantID, NamesTransactions: true},
 	{Kind: "lyra", SignsIn: `merchant_id: "` + stage.ShopID + `"`, NamesTransactions: true, NoNumbers: true},
+	{Kind: "paysafe", SignsIn: `merchant_id: "` + stage.AccountID + `", user: ` + stage.MerchantID, NamesTransactions: true},
 }

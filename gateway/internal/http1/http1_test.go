@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -177,6 +178,23 @@ func TestWhatAFailureProves(t *testing.T) {
 				t.Errorf("got written %v, %v; want %v, %v", written, err, test.written, test.cause)
 			}
 		})
+	}
+}
+
+func TestARequestMayAllowALongerAnswer(t *testing.T) {
+	long := strings.Repeat("x", maxAnswer)
+	host, _ := serve(t, answering("HTTP/1.1 200 OK\r\nContent-Length: "+strconv.Itoa(len(long))+"\r\n\r\n"+long))
+	r := put
+	r.Body = []byte(strings.Repeat("y", 2*maxKept)) // a long request too
+	r.MaxAnswer = 2 * maxAnswer
+	c := client(t, host)
+	for range 2 { // the second one on the same connection
+		if a, _, err := c.Do(t.Context(), r, nil); err != nil || string(a.Body) != long {
+			t.Errorf("got %d bytes, %v", len(a.Body), err)
+		}
+	}
+	if _, _, err := c.Do(t.Context(), put, nil); !errors.Is(err, errTooLong) {
+		t.Errorf("without the allowance: %v", err)
 	}
 }
 

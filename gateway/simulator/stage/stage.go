@@ -19,9 +19,12 @@ import (
 const (
 	MerchantID = "TESTCARDBATC" // begins with TEST, as that of every test profile at Mastercard does
 	ShopID     = "12345678"     // Lyra's shops are eight digits
-	AccountID  = "1001234567"   // Paysafe's accounts are digits
+	AccountID  = "1001234567"   // Paysafe's accounts are digits; this one holds euros
 	Password   = "simulated-password"
 )
+
+// AccountIDs are the accounts at Paysafe by currency: one holds one.
+var AccountIDs = map[string]string{"EUR": AccountID, "USD": "1001234568", "JPY": "1001234569", "KWD": "1001234570"}
 
 // Options describe a stage. Zero fields take the defaults.
 type Options struct {

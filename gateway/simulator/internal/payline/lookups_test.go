@@ -25,6 +25,17 @@ func TestDetailsOfATransaction(t *testing.T) {
 		t.Errorf("order %+v, payment %+v", byRef.child("order"), byRef.child("payment"))
 	}
 
+	days := func(start, end string) []*element {
+		return []*element{text("orderRef", "A"), text("startDate", start), text("endDate", end)}
+	}
+	b.want(approved, opDetails, days("22/11/2026", "22/11/2026")...)
+	b.want(approved, opDetails, days("20/11/2026", "23/11/2026")...)
+	b.want(approved, opDetails, days("", "22/11/2026")...)
+	b.want("02310", opDetails, days("23/11/2026", "")...)
+	b.want("02310", opDetails, days("20/11/2026", "21/11/2026")...)
+	b.want("02301", opDetails, text("transactionId", id), text("startDate", "23/11/2026"))
+	b.want("02312", opDetails, days("2026-11-22", "")...)
+
 	capture := b.want(approved, opCapture, append(following(id, actionCapture, "1000", "c"), text("sequenceNumber", "7"))...).get("transaction", "id")
 	b.want("02311", opDetails, text("orderRef", "A")) // the capture shares the reference
 	shown := b.want(approved, opDetails, text("transactionId", id), text("transactionHistory", "Y"))

@@ -145,10 +145,13 @@ var cardTypes = map[string]string{
 }
 
 // currencies of the accounts: every account has one, and a request may not name another.
-var currencies = map[string]string{stage.AccountID: "EUR", dollarAccountID: "USD"}
-
-// dollarAccountID is a second account of the same merchant.
-const dollarAccountID = "1001234568"
+var currencies = func() map[string]string {
+	byAccount := map[string]string{}
+	for currency, account := range stage.AccountIDs {
+		byAccount[account] = currency
+	}
+	return byAccount
+}()
 
 const (
 	// duplicateWindow is how long a merchantRefNum stays used (facts, section 4.4).

@@ -47,9 +47,6 @@ func (g *Gateway) carryOut(p *payment, d disguise, base string) (reply, error) {
 	switch p.kind {
 	case auths, verifications:
 		t.Code = decide(t.Amount, card.Expiry, now)
-		if t.Code == "" && p.credential.unchained() {
-			t.Code = authRequired
-		}
 	case settlements:
 		t.Code = settle(parent, t)
 	case voidAuths:

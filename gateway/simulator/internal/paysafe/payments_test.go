@@ -236,7 +236,7 @@ func TestFollowUpsOfWhatIsNotThere(t *testing.T) {
 	w := newWorld(t, stage.Options{})
 	declined := w.call(t, "POST", base+"auths", auth("declined", 5, "")).ID
 	other := w.pay(t, "other", 1000, "").ID
-	dollars := paymentsPrefix + "accounts/" + dollarAccountID + "/"
+	dollars := paymentsPrefix + "accounts/" + stage.AccountIDs["USD"] + "/"
 	for i, c := range []struct{ path, code string }{
 		{base + "auths/nobody/settlements", settleUnknown},
 		{base + "auths/" + declined + "/settlements", settleUnknown},
@@ -277,7 +277,7 @@ func TestAReferenceIsUsedOnce(t *testing.T) {
 	if got := w.call(t, "POST", base+"auths/"+paid.ID+"/settlements", follow("once", "")); got.code() != duplicate {
 		t.Errorf("by another kind of request: %s", got.raw)
 	}
-	if got := w.call(t, "POST", paymentsPrefix+"accounts/"+dollarAccountID+"/auths", auth("once", 1000, "")); got.status != 200 || got.CurrencyCode != "USD" {
+	if got := w.call(t, "POST", paymentsPrefix+"accounts/"+stage.AccountIDs["USD"]+"/auths", auth("once", 1000, "")); got.status != 200 || got.CurrencyCode != "USD" {
 		t.Errorf("in another account: %d %s", got.status, got.raw)
 	}
 	if n := w.charges("once"); n != 2 {
@@ -394,8 +394,8 @@ func TestStoredCredentials(t *testing.T) {
 		`{"type":"ADHOC","occurrence":"SUBSEQUENT"}`:                                                  `200 `,
 		`{"type":"RECURRING","occurrence":"SUBSEQUENT","initialTransactionId":"` + first + `"}`:       `200 `,
 		`{"type":"TOPUP","occurrence":"SUBSEQUENT","externalInitialTransactionId":"123456789012345"}`: `200 `,
-		`{"type":"RECURRING","occurrence":"SUBSEQUENT"}`:                                              `402 3060`,
-		`{"type":"TOPUP","occurrence":"SUBSEQUENT"}`:                                                  `402 3060`,
+		`{"type":"RECURRING","occurrence":"SUBSEQUENT"}`:                                              `200 `,
+		`{"type":"TOPUP","occurrence":"SUBSEQUENT"}`:                                                  `200 `,
 		`{"type":"INSTALMENT"}`:  `400 5068`,
 		`{"occurrence":"FIRST"}`: `400 5068`,
 		`{"type":"RECURRING","occurrence":"SUBSEQUENT","initialTransactionId":"` + first + `","externalInitialTransactionId":"1"}`: `400 5068`,

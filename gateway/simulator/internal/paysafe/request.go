@@ -272,11 +272,6 @@ func (c *credentialGiven) check() error {
 	return nil
 }
 
-// unchained reports a merchant-initiated payment that names no first transaction.
-func (c *credentialGiven) unchained() bool {
-	return c != nil && c.Type != "ADHOC" && c.Occurrence == "SUBSEQUENT" && c.InitialTransactionID == "" && c.ExternalInitialTransactionID == ""
-}
-
 // keepCard checks a card and returns what is kept of it. It takes published test numbers only.
 func keepCard(prefix, number string, expires *cardExpiry) (*keptCard, error) {
 	switch {
