@@ -26,8 +26,11 @@ import (
 // its first byte leaves, so a run that comes after a crash asks for the same batch. What
 // a batch does not tell of a line, the look-up of that line does.
 
-// pollEvery is how long a run waits before it asks again for a batch under way.
-const pollEvery = 2 * time.Second
+// How long a run waits before it asks again for a batch under way: the first time, and at most.
+const (
+	firstPoll = 100 * time.Millisecond
+	maxPoll   = 5 * time.Second
+)
 
 // gatherBatches cuts the lines that the gateway takes in batches into such batches, and
 // names them.
@@ -193,7 +196,7 @@ func (r *Run) settle(ctx context.Context, gw Gateway, lines []*prepared, replies
 				return nil
 			})
 		case reply.State == batch.Pending:
-			total.wait(pollEvery)
+			total.wait(total.poll)
 			if p.rec.State == batch.InDoubt {
 				r.found(p, reply.Answer, total)
 			}

@@ -26,12 +26,12 @@ const shortestWait = 100 * time.Millisecond
 // does not know the key. Time alone never ends one. Lines that may go again, and
 // lines that waited for a wallet, are submitted before the next round.
 func resolve(ctx context.Context, r *Run) error {
-	waited := time.Duration(0)
+	waited, poll := time.Duration(0), firstPoll
 	for rounds := 0; ; {
 		if r.stopping() {
 			return nil
 		}
-		found, err := r.lookUpAll(ctx, rounds < resolveRounds)
+		found, err := r.lookUpAll(ctx, rounds < resolveRounds, poll)
 		if err != nil {
 			return err
 		}
@@ -50,6 +50,7 @@ func resolve(ctx context.Context, r *Run) error {
 			return nil
 		}
 		waited += found.settles
+		poll = min(2*poll, maxPoll)
 		if err := r.Sleep(ctx, found.settles); err != nil {
 			return err
 		}
@@ -58,7 +59,8 @@ func resolve(ctx context.Context, r *Run) error {
 
 // resolution is what one round of lookups found.
 type resolution struct {
-	again    bool // lines that it gives back are sent again in this run
+	again    bool          // lines that it gives back are sent again in this run
+	poll     time.Duration // until a batch under way is asked for again
 	mu       sync.Mutex
 	ended    int           // lines with a final outcome now
 	requeued int           // lines that may be sent again under the same key
@@ -67,8 +69,8 @@ type resolution struct {
 }
 
 // lookUpAll asks for every line that is in doubt or pending, a chunk at a time.
-func (r *Run) lookUpAll(ctx context.Context, again bool) (*resolution, error) {
-	total := &resolution{again: again}
+func (r *Run) lookUpAll(ctx context.Context, again bool, poll time.Duration) (*resolution, error) {
+	total := &resolution{again: again, poll: poll}
 	q := store.LineQuery{States: []batch.LineState{batch.InDoubt, batch.Pending}, Limit: r.Chunk}
 	batches := map[batchName]bool{}
 	for {

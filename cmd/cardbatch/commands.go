@@ -18,7 +18,7 @@ func (a *app) addCommands(root *cobra.Command) {
 	}
 	root.AddCommand(
 		a.newResolve(), a.newRebuild(), a.newAdopt(),
-		a.newInit(), a.newDemo(), a.newConfig(), a.newVault(), a.newMigrate(), a.newSimulate(), a.newMan(), a.newVersion(),
+		a.newInit(), a.newDemo(), a.newConfig(), a.newLayout(), a.newVault(), a.newMigrate(), a.newSimulate(), a.newMan(), a.newVersion(),
 		a.newExitCodes(),
 	)
 	root.SetHelpCommandGroupID("setup")

@@ -32,6 +32,17 @@
 //
 // "Unknown" becomes proof only after Settle.
 //
+// The days of a look-up reach from before the last try, or the original of a follow-up, to
+// after now, with a day to spare at both ends: in which zone the platform's days begin is not
+// published. They are asked for in pieces of SearchPeriod, the first of which begins earlier
+// than it has to, so that earlier tries of the same key are seen too. What is not found by
+// order reference within these days is asked for without dates, because it is not proven
+// either that no dates mean all there is. Only when both find nothing is the key unknown, and
+// never when the platform rejects the dates.
+//
+// A look-up shows what the operation's own answer shows and no more, although the details
+// hold more: a line reads the same either way.
+//
 // # Repetitions
 //
 // 02001 and 02002 say that the reference was used; it is ours alone, so by an earlier try of

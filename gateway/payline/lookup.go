@@ -150,8 +150,8 @@ var anytime period
 
 // periods reach from a day before the time to a day after now, whatever the zones and the
 // clocks, the earliest first. Each is as long as a search may be, so that the first one
-// begins earlier yet: an earlier try of the same key costs no search of its own. Nobody's
-// time is now.
+// begins earlier yet: an earlier try of the same key costs no search of its own. A time that
+// is not known, or lies ahead, counts as now.
 func (c *Client) periods(since time.Time) []period {
 	now := c.clock().UTC()
 	if since.IsZero() || since.After(now) {
