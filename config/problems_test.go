@@ -94,7 +94,7 @@ func TestProblemsSayWhereAndWhatToDo(t *testing.T) {
 		{"a word that is not accepted", "ready: done-file", "ready: donefile",
 			`46:14: sources[1].inbound.ready: must be one of stable done-file rename trailer; did you mean done-file?`},
 		{"a word far from any accepted one", "kind: mastercard", "kind: paypal",
-			`16:11: gateways[0].kind: must be one of mastercard mastercard-batch payline lyra paysafe`},
+			`16:11: gateways[0].kind: must be one of mastercard mastercard-batch payline lyra paysafe smartbill`},
 		{"a yes that is no true", "    key: keys/id\n", "    key: keys/id\n    agent: yes\n",
 			`27:12: remotes[0].agent: must be true or false`},
 		{"a number in words", "consecutive: 3", "consecutive: three",
@@ -243,7 +243,7 @@ func TestAllProblemsComeAtOnceInTheOrderOfTheFile(t *testing.T) {
 		"command line: run.chunk: must be from 1 to 10000 (lines)",
 		"command line: run.chunks: there is no such setting",
 		"/etc/cardbatch/cardbatch.yaml:1:14: environment: must be one of TEST LIVE",
-		"/etc/cardbatch/cardbatch.yaml:16:11: gateways[0].kind: must be one of mastercard mastercard-batch payline lyra paysafe",
+		"/etc/cardbatch/cardbatch.yaml:16:11: gateways[0].kind: must be one of mastercard mastercard-batch payline lyra paysafe smartbill",
 		"/etc/cardbatch/cardbatch.yaml:24:5: remotes[0].usr: unknown key; did you mean user?",
 		"/etc/cardbatch/cardbatch.yaml:41:13: sources[0].expected[0].by: a time of day is written HH:MM, 00:00 to 23:59",
 	}
