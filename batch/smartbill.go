@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"fmt"
 	"time"
 
 	"cardbatch/money"
@@ -48,6 +49,7 @@ type Enrolment struct {
 
 // StatusEvent is one fact that American Express told about a card (smartbill, section 2).
 type StatusEvent struct {
+	Merchant  MerchantID // via payline: whose card; empty in files, whose SE number says it
 	Alias     string
 	Status    CardStatus
 	Code      string
@@ -87,3 +89,49 @@ type ChargeTerms struct {
 	Currency  money.Currency
 	ValueDate string // YYYY-MM-DD that American Express is asked to count it for
 }
+
+// DefaultEnrolmentDeadline is how long payments wait for the enrolment result: a request
+// goes out within 24 hours and is answered within 24 hours (smartbill, section 3).
+const DefaultEnrolmentDeadline = 48 * time.Hour
+
+// SmartBill is what a contract under American Express SmartBill says.
+type SmartBill struct {
+	Route             SmartBillRoute
+	SE                string // service establishment number, ten digits; via files only
+	CutOff            CutOff // via files: by when a charge must be in to count for its day
+	EnrolmentDeadline time.Duration
+	AliasPad          int // least digits of the index in an alias
+}
+
+// Deadline is when a card registered at the time is given up when no result has come.
+func (s *SmartBill) Deadline(registered time.Time) time.Time {
+	if s.EnrolmentDeadline == 0 {
+		return registered.Add(DefaultEnrolmentDeadline)
+	}
+	return registered.Add(s.EnrolmentDeadline)
+}
+
+// AliasOf is how American Express knows a card: the wallet's id followed by the card's index,
+// which has at least pad digits. Whether the index is padded is not published (payline facts,
+// section 5.1), so pad is a setting; 0 is no padding.
+func AliasOf(wallet WalletID, index, pad int) string {
+	return fmt.Sprintf("%s%0*d", wallet, pad, index)
+}
+
+// Usable reports whether a card that stands there may be charged, or may become so without
+// anybody's word but American Express'.
+func (s CardStatus) Usable() bool {
+	switch s {
+	case CardDisabled, CardExpired, CardRefused, CardCancelled:
+		return false
+	}
+	return true
+}
+
+// Enrolled reports whether American Express has the card on its list.
+func (s CardStatus) Enrolled() bool {
+	return s == CardAccepted || s == CardExpiryUpdated || s == CardProductUpdated
+}
+
+// Ended reports whether American Express' word about the card is final (smartbill, section 2).
+func (s CardStatus) Ended() bool { return s == CardRefused || s == CardCancelled }

@@ -93,7 +93,13 @@ func (p *prepared) walletOutcome(o *store.LineOutcome, answer gateway.Answer, at
 		card.NetworkTransaction = answer.NetworkTransaction
 	}
 	p.changeCard(&card)
+	if l.Command == batch.CreateWallet && p.enrols(card, batch.ViaPayline) {
+		card.Status = cmp.Or(answer.CardStatus, batch.CardWaiting)
+	}
 	p.keepCard(o, card, at)
+	if l.Command == batch.CreateWallet && p.enrols(card, batch.ViaPayline) {
+		o.Changes.Enrolment = p.newEnrolment(o, at)
+	}
 }
 
 // changeCard gives a card that stays the details that an updateWallet line gives.
@@ -144,7 +150,7 @@ func (p *prepared) changedWallet() batch.Wallet {
 }
 
 // localOutcome carries out a wallet line that needs no call.
-func (p *prepared) localOutcome(at time.Time) store.LineOutcome {
+func (p *prepared) localOutcome(at time.Time) (store.LineOutcome, error) {
 	o := store.LineOutcome{
 		At: p.rec.Address, Expect: batch.Queued, To: batch.Approved, CompletedAt: at,
 		Answer: batch.Answer{Code: batch.CodeDone},
@@ -152,6 +158,9 @@ func (p *prepared) localOutcome(at time.Time) store.LineOutcome {
 	l := &p.rec.Line
 	switch l.Command {
 	case batch.CreateWallet:
+		if p.enrols(p.card, batch.ViaFiles) {
+			return o, p.enrol(&o, at)
+		}
 		p.keepCard(&o, p.card, at)
 	case batch.UpdateWallet:
 		card, _ := l.CardOf(p.wallet)
@@ -163,7 +172,7 @@ func (p *prepared) localOutcome(at time.Time) store.LineOutcome {
 	default:
 		p.switchWallet(&o, at)
 	}
-	return o
+	return o, nil
 }
 
 // switchWallet disables or enables a wallet or one of its cards, or only shows it.

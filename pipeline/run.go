@@ -38,7 +38,8 @@ var Steps = []Step{
 	{"pull", "take ready files from the inbound folders: claim, copy, hash, archive", pull},
 	{"check", "read each file whole, stage its lines, give its verdict", check},
 	{"ack", "answer each verdict with an ACK", acknowledge},
-	{"enrol", "submit wallet lines", enrol},
+	{"ingest", "take what partners tell: enrolments, card changes, answers to charges", ingest},
+	{"enrol", "submit wallet lines; send enrolments", enrol},
 	{"submit", "submit payments, then what follows up on payments", submit},
 	{"resolve", "look up what is in doubt or pending; send again what the gateway does not know", resolve},
 	{"respond", "make RESULT and SUPPLEMENT files", respond},
@@ -92,6 +93,7 @@ type Run struct {
 	Merchants map[batch.MerchantID]Merchant
 	Contracts map[batch.MerchantID]map[batch.ContractID]*batch.Contract
 	Gateways  map[batch.GatewayName]Gateway
+	Partners  []Partner
 	Retention Retention
 	Chunk     int // lines submitted in one transaction
 	// ResolveWait is how long the resolve step may wait for settle times to pass.

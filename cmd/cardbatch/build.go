@@ -20,9 +20,11 @@ import (
 	"cardbatch/formats/batchfile"
 	"cardbatch/gateway"
 	"cardbatch/gateway/simulator"
+	gateways "cardbatch/gateway/smartbill"
 	"cardbatch/money"
 	"cardbatch/pipeline"
 	"cardbatch/sftpio"
+	"cardbatch/smartbill"
 	"cardbatch/store"
 	"cardbatch/store/sqlite"
 	"cardbatch/vault"
@@ -36,6 +38,8 @@ type installation struct {
 	log   *slog.Logger
 	store store.Store
 	close []func() error // in reverse order of opening
+
+	exchanges map[string]*smartbill.Exchange // by gateway
 }
 
 // load reads the configuration; nothing is opened.
@@ -107,7 +111,8 @@ func (in *installation) run(session store.Session) (*pipeline.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Gateways, err = in.gateways()
+	r.Gateways, err = in.gateways(session, r.Vault)
+	r.Partners = in.partners()
 	return r, err
 }
 
@@ -161,10 +166,10 @@ func sleep(ctx context.Context, d time.Duration) error {
 const circuitCooldown = 24 * time.Hour
 
 // gateways builds a connector per configured gateway, with its limits around it.
-func (in *installation) gateways() (map[batch.GatewayName]pipeline.Gateway, error) {
+func (in *installation) gateways(session store.Session, keys *vault.Vault) (map[batch.GatewayName]pipeline.Gateway, error) {
 	all := map[batch.GatewayName]pipeline.Gateway{}
 	for _, g := range in.cfg.Gateways {
-		connector, err := in.connector(g)
+		connector, err := in.connector(g, session, keys)
 		if err != nil {
 			return nil, err
 		}
@@ -186,7 +191,14 @@ func batchLines(c gateway.Connector, g config.Gateway) int {
 
 // connector builds the connector of a gateway and makes sure that its endpoint
 // lives in the world of this installation (promise P9).
-func (in *installation) connector(g config.Gateway) (gateway.Connector, error) {
+func (in *installation) connector(g config.Gateway, session store.Session, keys *vault.Vault) (gateway.Connector, error) {
+	if g.Kind == gateways.Kind {
+		x, err := in.exchange(g, session, keys)
+		if err != nil {
+			return nil, err
+		}
+		return in.dialSmartBill(g, x)
+	}
 	c, err := in.dial(g)
 	if errors.Is(err, config.ErrNoSecret) {
 		return nil, fmt.Errorf("gateway %s: %w", g.Name, err)
@@ -256,6 +268,7 @@ func (in *installation) contracts() map[batch.MerchantID]map[batch.ContractID]*b
 			CardTypes: c.CardTypes, MerchantSource: c.MerchantSource, Reauthorize: c.Reauthorization,
 			Account:       in.account(c.Gateway),
 			UnknownSeries: batch.SeriesPolicy(c.UnknownSeries),
+			SmartBill:     smartBill(c),
 			Zone:          in.cfg.Location(in.cfg.Merchant(c.Merchant)),
 		}
 		for _, code := range c.Currencies {

@@ -51,6 +51,8 @@ var jsonObjects = map[string]any{
 	"Line":                   lineJSON{},
 	"Wallet":                 walletJSON{},
 	"Card":                   cardJSON{},
+
+	"cardbatch report transactions": reportJSON{},
 }
 
 func TestEveryFieldOfTheJSONIsDocumentedAndNoOther(t *testing.T) {

@@ -70,7 +70,7 @@ var rules = []rule{
 		"rows follow from facts alone: with a store, a clock or a configuration at hand they would one day differ when rebuilt"},
 	{"notify", []string{"batch"}, []string{"*"},
 		"a message is made of the domain's words"},
-	{"pipeline", []string{"batch", "money", "formats/batchfile", "gateway", "internal/atomicfile", "report", "sftpio", "store", "vault"}, []string{"golang.org/x/sync/…"},
+	{"pipeline", []string{"batch", "money", "formats/batchfile", "formats/followup", "gateway", "internal/atomicfile", "report", "sftpio", "store", "vault"}, []string{"golang.org/x/sync/…"},
 		"the run knows contracts, no engine and no vendor, so that it can be read without either and tested with any"},
 	{"config", []string{"internal/…"}, []string{"go.yaml.in/yaml/…"},
 		"settings are plain types; who turns them into concrete things is cmd"},
