@@ -11,7 +11,7 @@ func (a *app) addCommands(root *cobra.Command) {
 	root.AddCommand(
 		a.newRun(), a.newDeliver(), a.newPurge(),
 		a.newValidate(), a.newPlan(), a.newStatus(), a.newFiles(), a.newLines(), a.newShow(), a.newExplain(),
-		a.newReport(), a.newWallet(), a.newAudit(), a.newDoctor(),
+		a.newReport(), a.newNotify(), a.newWallet(), a.newAudit(), a.newDoctor(),
 	)
 	for _, m := range movements {
 		root.AddCommand(a.newMove(m))

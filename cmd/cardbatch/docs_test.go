@@ -53,6 +53,10 @@ var jsonObjects = map[string]any{
 	"Card":                   cardJSON{},
 
 	"cardbatch report transactions": reportJSON{},
+
+	"cardbatch notify list": notificationsJSON{},
+	"cardbatch notify send": notifiedJSON{},
+	"Notification":          notificationJSON{},
 }
 
 func TestEveryFieldOfTheJSONIsDocumentedAndNoOther(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"cardbatch/batch"
-	"cardbatch/config"
 	"cardbatch/notify"
 	"cardbatch/store"
 )
@@ -181,7 +180,7 @@ func (a *app) notifyRetry(ctx context.Context, ids []string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, session.End()) }()
+	defer func() { err = endWith(session, err) }()
 	retried, err := session.RetryNotifications(ctx, ids, in.clock())
 	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrStale) {
 		return &codeError{exitFailure, err, "Nothing was changed; `cardbatch notify list` shows what waits and what is dead."}
@@ -216,7 +215,7 @@ func (a *app) notifySend(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, session.End()) }()
+	defer func() { err = endWith(session, err) }()
 	tally, err := sender.Pass(ctx, store.Outbox{Reader: in.store, Session: session})
 	if err != nil {
 		return err
@@ -232,6 +231,14 @@ func (a *app) notifySend(ctx context.Context) (err error) {
 		_, err = fmt.Fprintf(a.stdout, "%d sent, %d failed; %d waiting, %d dead\n", left.Sent, left.Failed, left.Waiting, left.Dead)
 	}
 	return errors.Join(err, exitWith(left.code()))
+}
+
+// endWith ends a session. What went wrong there is said, not only an exit code.
+func endWith(session store.Session, err error) error {
+	if ended := session.End(); ended != nil {
+		return ended
+	}
+	return err
 }
 
 // notified tells what is left in the outbox.
@@ -256,7 +263,7 @@ func (in *installation) sender() (*notify.Sender, error) {
 	}
 	if c.Mail.User != "" {
 		if _, err := c.Mail.Password.Resolve(context.Background()); err != nil {
-			return nil, fmt.Errorf("notify.mail.password: %w", errors.Join(config.ErrNoSecret, err))
+			return nil, fmt.Errorf("notify.mail.password: %w", err)
 		}
 		s.Mail.Password = c.Mail.Password.Resolve
 	}

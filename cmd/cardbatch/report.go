@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -115,15 +113,10 @@ func (a *app) report(ctx context.Context, o reportOptions) error {
 		Kind: f.Series.Kind, Merchant: f.Series.Merchant, Contract: f.Series.Contract, Day: f.Day, From: f.From.UTC(), To: f.To.UTC(), Number: f.Number,
 		Name: f.Name, Encoding: f.Encoding, Recorded: f.Digest, DeliveredAt: f.DeliveredAt.UTC(),
 	}
-	sum := sha256.New()
-	err = pipeline.WriteDaily(ctx, in.store, f, io.MultiWriter(sum, writerFunc(func(p []byte) (int, error) {
-		out.Size += int64(len(p))
-		return len(p), nil
-	})))
+	out.Size, out.Digest, err = measured(func(w io.Writer) error { return pipeline.WriteDaily(ctx, in.store, f, w) })
 	if err != nil {
 		return err
 	}
-	out.Digest = hex.EncodeToString(sum.Sum(nil))
 	if f.Digest != "" && f.Digest != out.Digest {
 		return &codeError{exitSafety, fmt.Errorf("%s came out different from what was recorded", f.Name),
 			"Its lines were deleted for their age, see retention.lines_days; or something altered the store: run `cardbatch audit verify`."}

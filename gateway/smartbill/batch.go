@@ -100,7 +100,7 @@ func (c *Client) finish(ctx context.Context, f File, l *load) error {
 		return wire.InDoubt(fmt.Errorf("smartbill: file %s is %q, which is no state of a charge file", f.Name, string(f.State)))
 	}
 	if err := c.config.Desk.Send(ctx, f); err != nil {
-		return wire.NotSent(fmt.Errorf("smartbill: send file %s: %w", f.Name, err))
+		return wire.InDoubt(fmt.Errorf("smartbill: send file %s: %w", f.Name, err))
 	}
 	return nil
 }

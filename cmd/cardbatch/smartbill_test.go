@@ -1,0 +1,172 @@
+package main
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"cardbatch/batch"
+	"cardbatch/gateway/simulator/amex"
+	"cardbatch/vault"
+)
+
+// amexWorld is a workspace whose contract is charged by American Express SmartBill files,
+// with the simulated American Express behind two folders.
+type amexWorld struct {
+	*testing.T
+	dir  string
+	amex *amex.Amex
+	now  time.Time
+}
+
+const amexConfig = `environment: TEST
+time_zone: Europe/Paris
+merchants: [{id: acme, lookalike: {lines: 0}}]
+contracts: [{id: "1", merchant: acme, gateway: amex, currencies: [EUR], smartbill: {via: files, se: "1234567890"}}]
+gateways: [{name: amex, kind: smartbill, exchange: amex}]
+exchanges: [{name: amex, outbound: {folder: amex/to}, inbound: {folder: amex/from, ready: rename}}]
+sources:
+  - name: acme
+    merchants: [acme]
+    inbound: {folder: in, ready: rename}
+    outbound: {folder: out}
+    on_line_error: reject-lines
+log: {level: warn, format: text}
+`
+
+func newAmexWorld(t *testing.T) *amexWorld {
+	t.Helper()
+	w := &amexWorld{T: t, dir: t.TempDir(), now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)} // a Monday
+	for _, folder := range []string{"in", "out", "keys", "amex/to", "amex/from"} {
+		if err := os.MkdirAll(w.path(folder), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := vault.Create(w.path("keys/vault.json")); err != nil {
+		t.Fatal(err)
+	}
+	w.write("cardbatch.yaml", amexConfig)
+	w.amex = amex.New(w.path("amex/to"), w.path("amex/from"), func() time.Time { return w.now })
+	return w
+}
+
+func (w *amexWorld) path(name string) string { return filepath.Join(w.dir, filepath.FromSlash(name)) }
+
+func (w *amexWorld) write(name, content string) {
+	w.Helper()
+	if err := os.WriteFile(w.path(name), []byte(content), 0o600); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// do runs the program with the world's clock and returns what it printed.
+func (w *amexWorld) do(code int, args ...string) string {
+	w.Helper()
+	c := exec.CommandContext(w.Context(), "cardbatch", append([]string{"--config", w.path("cardbatch.yaml"), "--clock", w.now.Format(time.RFC3339)}, args...)...)
+	out, err := c.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		w.Fatal(err)
+	}
+	if got := c.ProcessState.ExitCode(); got != code {
+		w.Fatalf("cardbatch %v: exit code %d, want %d\n%s", args, got, code, out)
+	}
+	return string(out)
+}
+
+func (w *amexWorld) work() {
+	w.Helper()
+	if err := w.amex.Work(w.Context()); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// answer reads a RESULT or SUPPLEMENT: outcome and code by line reference.
+func (w *amexWorld) answer(name string) map[string]string {
+	w.Helper()
+	content, err := os.ReadFile(w.path("out/" + name))
+	if err != nil {
+		w.Fatal(err)
+	}
+	r := csv.NewReader(strings.NewReader(string(content)))
+	r.Comma, r.FieldsPerRecord = ';', -1
+	records, err := r.ReadAll()
+	if err != nil {
+		w.Fatal(err)
+	}
+	rows := map[string]string{}
+	for _, record := range records {
+		if record[0] == "D" {
+			rows[record[2]] = strings.TrimSpace(record[4] + " " + record[5])
+		}
+	}
+	return rows
+}
+
+func (w *amexWorld) wants(name string, want map[string]string) {
+	w.Helper()
+	got := w.answer(name)
+	if len(got) != len(want) {
+		w.Errorf("%s has %d rows, want %d", name, len(got), len(want))
+	}
+	for ref, text := range want {
+		if got[ref] != text {
+			w.Errorf("%s, %s: %q, want %q", name, ref, got[ref], text)
+		}
+	}
+}
+
+func amexWallets(numbers ...string) string {
+	var lines strings.Builder
+	for i, card := range numbers {
+		fmt.Fprintf(&lines, "D;W-%d;createWallet;1;CUST-%d;%s;a@example.com;Martin\n", i+1, i+1, card)
+	}
+	return fmt.Sprintf("H;CARDBATCH;1;acme;WAL;1;TEST;2026-11-23T08:00:00Z\nC;line_ref;command;contract;wallet_id;card_number;card_expiry;email;last_name\n%sT;%d\n", lines.String(), len(numbers))
+}
+
+func amexPayments(ref string, sequence int, wallets ...int) string {
+	var lines strings.Builder
+	for _, i := range wallets {
+		fmt.Fprintf(&lines, "D;%s-%d;doImmediateWalletPayment;1;CUST-%d;ORDER-%d;1000;EUR\n", ref, i, i, i)
+	}
+	return fmt.Sprintf("H;CARDBATCH;1;acme;%s;%d;TEST;2026-11-23T08:00:00Z\nC;line_ref;command;contract;wallet_id;order_ref;amount;currency\n%sT;%d;EUR:%d\n", ref, sequence, lines.String(), len(wallets), 1000*len(wallets))
+}
+
+func TestARecurringAmexCardLivesItsLife(t *testing.T) {
+	w := newAmexWorld(t)
+	w.write("in/1.csv", amexWallets("371881634498004;0139", "371881127160004;0539", "371881245560002;0139"))
+	w.write("in/2.csv", amexPayments("PAY", 2, 1, 2, 3))
+	w.do(14, "run") // the payments wait for the enrolments
+	w.wants("1.res.csv", map[string]string{"W-1": "approved 02500", "W-2": "approved 02500", "W-3": "approved 02500"})
+	w.wants("2.res.csv", map[string]string{"PAY-1": "not_sent", "PAY-2": "not_sent", "PAY-3": "not_sent"})
+	if n := len(w.amex.Files()); n != 0 {
+		t.Fatalf("%d files before American Express looked", n)
+	}
+	w.work()
+	for _, alias := range []string{"CUST-11", "CUST-21", "CUST-31"} {
+		if n := len(w.amex.Enrolments(alias)); n != 1 {
+			t.Errorf("%s was enrolled %d times", alias, n)
+		}
+	}
+
+	w.now = w.now.Add(24 * time.Hour)
+	w.do(14, "run") // the statuses came: two accepted, one refused; the charges go out
+	w.wants("2.sup01.csv", map[string]string{"PAY-2": "refused 02505"})
+	w.work()
+	for i := range 3 {
+		key := string(batch.NewKey("acme", batch.LineRef(fmt.Sprintf("PAY-%d", i+1)), 1))
+		if n := w.amex.Charges(key); n != 1 && i != 1 || n != 0 && i == 1 {
+			t.Errorf("PAY-%d was charged %d times", i+1, n)
+		}
+	}
+
+	w.now = w.now.Add(24 * time.Hour)
+	w.do(0, "run")
+	w.wants("2.sup02.csv", map[string]string{"PAY-1": "approved 00000", "PAY-3": "approved 00000"})
+}
