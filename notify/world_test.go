@@ -217,4 +217,3 @@ func (b *box) Record(_ context.Context, all []batch.Delivery) error {
 	}
 	return nil
 }
-

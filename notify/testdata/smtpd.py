@@ -51,7 +51,7 @@ class Handler:
 
 
 def authenticate(server, session, envelope, mechanism, data):
-    return AuthResult(success=data.login == b"cardbatch" and data.password == b"secret")
+    return AuthResult(success=data.login == b"cardbatch" and data.password == b"secret", handled=False)
 
 
 async def main():
@@ -63,7 +63,7 @@ async def main():
 
     def factory():
         return SMTP(handler, hostname="smtp.test", tls_context=context if "starttls" in modes else None,
-                    auth_required="auth" in modes, auth_require_tls=True, authenticator=authenticate if "auth" in modes else None)
+                    auth_required="auth" in modes, auth_require_tls="implicit" not in modes, authenticator=authenticate if "auth" in modes else None)
 
     loop = asyncio.get_running_loop()
     server = await loop.create_server(factory, "127.0.0.1", 0, ssl=context if "implicit" in modes else None)
