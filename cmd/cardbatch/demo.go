@@ -58,7 +58,8 @@ func (a *app) newDemo() *cobra.Command {
 the payment simulator on loopback, puts sample files into the inbound folder
 over SFTP, runs 'cardbatch run' on them, and shows what came back. The simulator
 speaks as the kind of gateway that --gateway names (mastercard, mastercard-batch,
-payline, lyra or paysafe). The workspace stays for looking around. A folder that demo did not make is never touched.`,
+payline, lyra or paysafe). The workspace stays for looking around.
+A folder that demo did not make is never touched.`,
 		Example: `  cardbatch demo
   cardbatch --config demo/cardbatch.yaml explain PAY-20261121-01 INV-9005`,
 		GroupID: "setup",
