@@ -214,7 +214,7 @@ func (p *prepared) attach(r *Run, f facts) error {
 
 func (p *prepared) facts(connector gateway.Connector, now time.Time) batch.Facts {
 	f := batch.Facts{
-		At: p.rec.Address, Contract: p.contract, Wallet: p.wallet, Original: p.original, Agreement: p.agreement,
+		At: p.rec.Address, Contract: p.contract, Gateway: p.rec.Gateway, Wallet: p.wallet, Original: p.original, Agreement: p.agreement,
 		Now: now,
 	}
 	if !p.rec.Line.CardNumber.IsZero() {
