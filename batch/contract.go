@@ -42,6 +42,16 @@ func (c *Contract) KeptAt() GatewayName {
 	return c.Gateway
 }
 
+// sameAccount reports whether what was made at one gateway can be acted on at another; an
+// empty one is the contract's.
+func (c *Contract) sameAccount(made, asked GatewayName) bool {
+	if asked == "" {
+		asked = c.Gateway
+	}
+	ofContract := func(g GatewayName) bool { return g == c.Gateway || g == c.Account }
+	return made == asked || c.Account != "" && ofContract(made) && ofContract(asked)
+}
+
 func (c *Contract) acceptsType(cardType string) bool {
 	if c.viaFiles() && cardType != TypeAmex {
 		return false

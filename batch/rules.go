@@ -88,11 +88,12 @@ func RefusalCode(f FindingCode) string {
 // Facts is everything that the rules look at beside the line itself.
 type Facts struct {
 	At          LineAddress
-	Contract    *Contract // nil: not configured
-	Available   bool      // the gateway has the command
-	Deferred    bool      // the gateway takes the mode DIF for it
-	KeepsCards  bool      // the gateway keeps wallets, and the card of every transaction
-	Wallet      *Wallet   // nil: unknown
+	Contract    *Contract   // nil: not configured
+	Gateway     GatewayName // that the line goes to; empty: the contract's
+	Available   bool        // the gateway has the command
+	Deferred    bool        // the gateway takes the mode DIF for it
+	KeepsCards  bool        // the gateway keeps wallets, and the card of every transaction
+	Wallet      *Wallet     // nil: unknown
 	Original    *Transaction
 	Agreement   *Agreement
 	Enrolment   *Enrolment // with American Express, of the card that the line means; nil: none
@@ -358,6 +359,9 @@ func judgeFollowUp(l *Line, f Facts) Ruling {
 	switch o.Command {
 	case Verify, DoRefund, DoReset:
 		return refuse(CodeBadTransaction, "that transaction is no payment or authorization")
+	}
+	if !f.Contract.sameAccount(o.Gateway, f.Gateway) {
+		return refuse(CodeBadContract, "the original was made at another gateway; leave the contract out to reach it there")
 	}
 	amount, hasAmount := l.Amount()
 	if l.Currency != "" && l.Currency != o.Amount.Currency {

@@ -80,6 +80,15 @@ func TestRulesOfModesAndReauthorizations(t *testing.T) {
 		{"a day later the same order goes", DoReAuthorization, again(func(s *scene) { s.line.OrderRef, s.facts.Original.CompletedAt = "", ruleNow.Add(-24*time.Hour) }), ""},
 		{"what a re-authorization holds can be captured", DoCapture, func(s *scene) { s.facts.Original.Command = DoReAuthorization }, ""},
 		{"a refund cannot be refunded", DoRefund, func(s *scene) { s.facts.Original.Command = DoRefund }, "02302"},
+		{"a follow-up at another gateway than the original's is refused", DoRefund, func(s *scene) {
+			s.facts.Original.Gateway, s.facts.Original.Captured = "elsewhere", 1000
+		}, "02303"},
+		{"at the gateway of the same account it goes", DoRefund, func(s *scene) {
+			s.facts.Contract.Gateway, s.facts.Contract.Account, s.facts.Original.Captured = "bank by batch", "bank", 1000
+		}, ""},
+		{"where the contract was moved, at the original's own gateway it goes", DoRefund, func(s *scene) {
+			s.facts.Contract.Gateway, s.facts.Gateway, s.facts.Original.Captured = "new bank", "bank", 1000
+		}, ""},
 		{"a wallet kept by the gateway of the same account goes", DoImmediateWalletPayment, func(s *scene) {
 			s.facts.Contract.Gateway, s.facts.Contract.Account = "bank by batch", "bank"
 		}, ""},

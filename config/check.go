@@ -175,8 +175,15 @@ func (k *checker) gateways() {
 	}
 	all := names(k.Gateways, func(g Gateway) string { return g.Name })
 	for i, g := range k.Gateways {
-		if g.Account != "" {
-			k.named(fmt.Sprintf("gateways[%d].account", i), g.Account, "gateway", all)
+		if g.Account == "" {
+			continue
+		}
+		at := fmt.Sprintf("gateways[%d].account", i)
+		k.named(at, g.Account, "gateway", all)
+		for _, other := range k.Gateways {
+			if other.Name == g.Account && (other.Kind != "mastercard" || g.Kind != "mastercard-batch" || other.Endpoint != g.Endpoint || other.MerchantID != g.MerchantID) {
+				k.problem(at, "must be a gateway of kind mastercard with the same endpoint and merchant_id, and this one of kind mastercard-batch: two transports of one account")
+			}
 		}
 	}
 	k.unique("gateways", "name", all)

@@ -222,7 +222,7 @@ func (p *prepared) attach(r *Run, f facts) error {
 
 func (p *prepared) facts(connector gateway.Connector, now time.Time) batch.Facts {
 	f := batch.Facts{
-		At: p.rec.Address, Contract: p.contract, Wallet: p.wallet, Original: p.original, Agreement: p.agreement, Enrolment: p.enrolment,
+		At: p.rec.Address, Contract: p.contract, Gateway: p.rec.Gateway, Wallet: p.wallet, Original: p.original, Agreement: p.agreement, Enrolment: p.enrolment,
 		Now: now,
 	}
 	if !p.rec.Line.CardNumber.IsZero() {

@@ -57,7 +57,9 @@ func (a *app) newDemo() *cobra.Command {
 		Long: `demo makes a fresh workspace (DIR, by default ./demo), starts an SFTP server and
 the payment simulator on loopback, puts sample files into the inbound folder
 over SFTP, runs 'cardbatch run' on them, and shows what came back. The simulator
-speaks as the kind of gateway that --gateway names. The workspace stays for looking around. A folder that demo did not make is never touched.`,
+speaks as the kind of gateway that --gateway names (mastercard, mastercard-batch,
+payline, lyra or paysafe). The workspace stays for looking around.
+A folder that demo did not make is never touched.`,
 		Example: `  cardbatch demo
   cardbatch --config demo/cardbatch.yaml explain PAY-20261121-01 INV-9005`,
 		GroupID: "setup",
@@ -72,7 +74,7 @@ speaks as the kind of gateway that --gateway names. The workspace stays for look
 			return a.demo(c.Context(), o)
 		},
 	}
-	c.Flags().StringVar(&o.kind, "gateway", mastercard.Kind, "kind of gateway: "+strings.Join(names, " "))
+	c.Flags().StringVar(&o.kind, "gateway", mastercard.Kind, "kind of gateway that the simulator is")
 	c.Flags().BoolVar(&o.serve, "serve", false, "keep the servers up until interrupted, to run again")
 	return c
 }

@@ -91,7 +91,7 @@ func dialPaysafe(a account) (gateway.Connector, error) {
 		accounts[money.Currency(currency)] = id
 	}
 	return connector(paysafe.New(paysafe.Config{
-		Endpoint: a.Endpoint, User: a.User, Password: a.password, MerchantID: a.MerchantID, Accounts: accounts,
+		Endpoint: a.Endpoint, User: a.User, Password: a.password, Accounts: accounts,
 		Timeout: a.Timeout, MaxConns: a.Concurrency, Settle: a.Settle,
 	}, a.clock))
 }

@@ -8,7 +8,7 @@ import (
 	"io"
 )
 
-// errRecordTooLong ends the reading of a file: what follows could not be told apart.
+// These end the reading of a file.
 var (
 	errRecordTooLong = errors.New("record too long")
 	errFileTooLarge  = errors.New("file too large")

@@ -95,16 +95,13 @@ func (r *Reader) Read(rec *Record) ([]Finding, error) {
 	return nil, r.ended
 }
 
-// Records returns how many records were read, those with findings included.
-func (r *Reader) Records() int { return r.lines.no }
-
 // read fills rec, whose kind is known, from its line.
 func (r *Reader) read(line []byte, rec *Record) {
 	r.record, r.own = rec, r.own[:0]
 	if code, message := r.order.step(rec.kind); message != "" {
 		r.bad(nil, code, message)
 	}
-	if message := r.lengthOf(line, rec.kind); message == "" {
+	if r.hasAllFields(line, rec.kind) {
 		r.decodeRecord(line, rec)
 	}
 	for i := range r.tallies {
@@ -118,28 +115,30 @@ func (r *Reader) read(line []byte, rec *Record) {
 	r.keep(r.own)
 }
 
-// lengthOf splits a line and makes sure that all fields are there.
-func (r *Reader) lengthOf(line []byte, k *Kind) (message string) {
-	want := k.columns
-	switch {
-	case r.table.Form == Fixed:
+// hasAllFields makes sure that a line has all its bytes, or columns, and splits it into
+// columns. A line that lacks some is not read at all: its values would be others'.
+func (r *Reader) hasAllFields(line []byte, k *Kind) bool {
+	if r.table.Form == Fixed {
 		if len(line) != k.Length {
-			message = fmt.Sprintf("the record has %d bytes, expected %d", len(line), k.Length)
-			r.bad(nil, RecordLength, message)
+			r.bad(nil, RecordLength, fmt.Sprintf("the record has %d bytes, expected %d", len(line), k.Length))
 		}
-		return message
-	case k == r.headed && r.columns != nil:
+		return len(line) == k.Length
+	}
+	want := k.columns
+	if k == r.headed && r.columns != nil {
 		want = r.width
 	}
-	broken := -1
-	if r.fields, broken = r.table.split(line, r.fields); broken >= 0 {
-		message = fmt.Sprintf("the quoting of column %d is wrong: quote a field as a whole, and double the quotation marks within", broken+1)
-		r.bad(nil, batch.Quoting, message)
-	} else if len(r.fields) != want {
-		message = fmt.Sprintf("expected %d columns, found %d", want, len(r.fields))
-		r.bad(nil, batch.FieldCount, message)
+	var broken int
+	r.fields, broken = r.table.split(line, r.fields)
+	switch {
+	case broken >= 0:
+		r.bad(nil, batch.Quoting, fmt.Sprintf("the quoting of column %d is wrong: quote a field as a whole, and double the quotation marks within", broken+1))
+	case len(r.fields) != want:
+		r.bad(nil, batch.FieldCount, fmt.Sprintf("expected %d columns, found %d", want, len(r.fields)))
+	default:
+		return true
 	}
-	return message
+	return false
 }
 
 // bad notes a finding of the record at hand.

@@ -192,9 +192,11 @@ func TestAFieldOfAnotherRecordOrTypeIsAMistakeOfTheProgram(t *testing.T) {
 	}
 }
 
+const benchDetails = 1_000_000
+
 func BenchmarkRead(b *testing.B) {
 	table := load(b, "smartbill-status")
-	file := benchFile(b, table, 100_000)
+	file := benchFile(b, table, benchDetails)
 	b.SetBytes(int64(len(file)))
 	b.ReportAllocs()
 	for b.Loop() {
@@ -212,10 +214,10 @@ func BenchmarkRead(b *testing.B) {
 
 func BenchmarkWrite(b *testing.B) {
 	table := load(b, "smartbill-status")
-	b.SetBytes(int64(len(benchFile(b, table, 100_000))))
+	b.SetBytes(int64(len(benchFile(b, table, benchDetails))))
 	b.ReportAllocs()
 	for b.Loop() {
-		writeBench(b, io.Discard, table, 100_000)
+		writeBench(b, io.Discard, table, benchDetails)
 	}
 }
 

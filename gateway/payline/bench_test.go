@@ -1,13 +1,12 @@
 package payline
 
 import (
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"cardbatch/batch"
 	"cardbatch/gateway"
-	"cardbatch/gateway/simulator"
+	"cardbatch/gateway/gatewaytest"
 	"cardbatch/gateway/simulator/stage"
 )
 
@@ -39,31 +38,11 @@ func BenchmarkDecode(b *testing.B) {
 
 // BenchmarkCall makes whole calls against the simulator on loopback.
 func BenchmarkCall(b *testing.B) {
-	sim, err := simulator.New(simulator.Options{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer sim.Close()
-	endpoint, err := sim.Start("127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	c, err := New(Config{Endpoint: endpoint, MerchantID: stage.MerchantID, MaxConns: 64, Password: func() (string, error) { return stage.Password, nil }}, time.Now)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer c.Close()
-	var n atomic.Int64
-	b.SetParallelism(16)
-	b.ReportAllocs()
-	b.RunParallel(func(pb *testing.PB) {
+	gatewaytest.BenchmarkCalls(b, func(endpoint string) (gateway.Connector, error) {
+		return New(Config{Endpoint: endpoint, MerchantID: stage.MerchantID, MaxConns: 64, Password: func() (string, error) { return stage.Password, nil }}, time.Now)
+	}, func(gateway.Connector) gateway.Request {
 		req := theRequest()
 		req.Card = gateway.Card{Number: batch.NewPAN(testCard), Expiry: "0139"}
-		for pb.Next() {
-			req.Key = batch.NewKey("bench", "line", int(n.Add(1)))
-			if a, err := c.Do(b.Context(), req); err != nil || a.State != batch.Approved {
-				b.Fatal(a.State, err)
-			}
-		}
+		return req
 	})
 }

@@ -1,14 +1,14 @@
 package paysafe
 
 import (
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"cardbatch/batch"
 	"cardbatch/gateway"
-	"cardbatch/gateway/simulator"
+	"cardbatch/gateway/gatewaytest"
 	"cardbatch/gateway/simulator/stage"
+	"cardbatch/money"
 )
 
 func BenchmarkEncode(b *testing.B) {
@@ -33,36 +33,16 @@ func BenchmarkDecode(b *testing.B) {
 	}
 }
 
+// BenchmarkCall makes whole calls against the simulator on loopback.
 func BenchmarkCall(b *testing.B) {
-	sim, err := simulator.New(simulator.Options{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer sim.Close()
-	endpoint, err := sim.Start("127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	c, err := New(Config{
-		Endpoint: endpoint, User: stage.MerchantID, MerchantID: stage.AccountID, MaxConns: 64,
-		Password: func() (string, error) { return stage.Password, nil },
-	}, time.Now)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer c.Close()
-	var n atomic.Int64
-	b.SetParallelism(16)
-	b.ReportAllocs()
-	b.RunParallel(func(pb *testing.PB) {
+	gatewaytest.BenchmarkCalls(b, func(endpoint string) (gateway.Connector, error) {
+		return New(Config{
+			Endpoint: endpoint, User: stage.MerchantID, Accounts: map[money.Currency]string{"EUR": stage.AccountID}, MaxConns: 64, Password: func() (string, error) { return stage.Password, nil },
+		}, time.Now)
+	}, func(gateway.Connector) gateway.Request {
 		req := theRequest()
 		req.Credential = gateway.Credential{Source: "INTERNET"}
-		req.Card = gateway.Card{Number: batch.NewPAN("5123450000000008"), Expiry: "0139"}
-		for pb.Next() {
-			req.Key = batch.NewKey("bench", "line", int(n.Add(1)))
-			if a, err := c.Do(b.Context(), req); err != nil || a.State != batch.Approved {
-				b.Fatal(a.State, err)
-			}
-		}
+		req.Card = gateway.Card{Number: batch.NewPAN(gatewaytest.Card), Expiry: "0139"}
+		return req
 	})
 }

@@ -35,11 +35,8 @@ type Config struct {
 	Endpoint string                 // https://host, without a path; http only on loopback
 	User     string                 // of the API key
 	Password func() (string, error) // of the API key; asked once, at the first call
-	// MerchantID is the account number in the URL. With Accounts it may be empty.
-	MerchantID string
-	// Accounts holds the account of each currency: an account has one, and no request
-	// names it. Any other currency is refused then. Without it every currency is sent to
-	// MerchantID, and an answer in another one is in doubt.
+	// Accounts holds the account number of each currency: an account has one currency, and
+	// no request names it. Any currency that is not here is refused.
 	Accounts map[money.Currency]string
 	RootCAs  *x509.CertPool // nil: the system's
 	Timeout  time.Duration  // of a whole call, waiting for a connection included
@@ -80,7 +77,7 @@ func New(config Config, clock func() time.Time) (*Client, error) {
 	if config.Password == nil {
 		return nil, errors.New("paysafe: no password")
 	}
-	accounts, err := newAccounts(config.MerchantID, config.Accounts)
+	accounts, err := newAccounts(config.Accounts)
 	if err != nil {
 		return nil, fmt.Errorf("paysafe: %w", err)
 	}
@@ -252,7 +249,7 @@ func basePath(account string) string { return "/cardpayments/v1/accounts/" + acc
 
 // base is where a request goes, whose currency was checked.
 func (c *Client) base(req *gateway.Request) string {
-	account, _ := c.accounts.of(amountOf(req).Currency)
+	account := c.accounts[amountOf(req).Currency]
 	return basePath(account)
 }
 
@@ -314,7 +311,7 @@ func (c *Client) refuse(req *gateway.Request) (gateway.Answer, bool) {
 		return refused(batch.CodeBadTransactionID, "the original transaction is not known"), true
 	}
 	op, amount := operationOf(req), amountOf(req)
-	if _, ok := c.accounts.of(amount.Currency); !ok {
+	if c.accounts[amount.Currency] == "" {
 		return refused(batch.CodeCurrencyRefused, "no account is configured for the currency"), true
 	}
 	switch {

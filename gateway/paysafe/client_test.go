@@ -30,7 +30,7 @@ func world(t *testing.T, change func(*paysafe.Config)) (*paysafe.Client, *simula
 	}
 	t.Cleanup(func() { sim.Close() })
 	config := paysafe.Config{
-		Endpoint: endpoint, User: stage.MerchantID, MerchantID: stage.AccountID, Timeout: 5 * time.Second,
+		Endpoint: endpoint, User: stage.MerchantID, Accounts: map[money.Currency]string{"EUR": stage.AccountID}, Timeout: 5 * time.Second,
 		Password: func() (string, error) { return stage.Password, nil },
 	}
 	if change != nil {
@@ -241,7 +241,7 @@ func TestAKeyThatComesTwiceChargesOnce(t *testing.T) {
 
 func TestAnAccountForEachCurrency(t *testing.T) {
 	client, _, _ := world(t, func(c *paysafe.Config) {
-		c.MerchantID, c.Accounts = "", map[money.Currency]string{"EUR": stage.AccountID}
+		c.Accounts = map[money.Currency]string{"EUR": stage.AccountID}
 	})
 	if a, err := client.Do(t.Context(), payment("euros")); err != nil || a.State != batch.Approved {
 		t.Errorf("euros: %s, %v", a.State, err)
@@ -251,11 +251,13 @@ func TestAnAccountForEachCurrency(t *testing.T) {
 	if a, err := client.Do(t.Context(), req); err != nil || a.State != batch.Refused || a.Code != "01181" {
 		t.Errorf("dollars: %s %s, %v", a.State, a.Code, err)
 	}
-	client, _, _ = world(t, nil)
+	client, _, _ = world(t, func(c *paysafe.Config) {
+		c.Accounts = map[money.Currency]string{"USD": stage.AccountID} // a wrong number
+	})
 	if a, err := client.Do(t.Context(), req); err == nil || gateway.IsNotSent(err) {
 		t.Errorf("dollars sent to the account of euros: %s, %v; want in doubt", a.State, err)
 	}
-	client, _, _ = world(t, func(c *paysafe.Config) { c.MerchantID = "404" })
+	client, _, _ = world(t, func(c *paysafe.Config) { c.Accounts = map[money.Currency]string{"EUR": "404"} })
 	if a, err := client.Do(t.Context(), payment("no account")); err != nil || a.State != batch.Refused || a.Code != "02303" {
 		t.Errorf("an account that does not exist: %s %s, %v", a.State, a.Code, err)
 	}
@@ -297,7 +299,7 @@ func TestSecretsAreAskedOnceAndTheirErrorIsNotSent(t *testing.T) {
 }
 
 func TestConfigurationIsChecked(t *testing.T) {
-	good := paysafe.Config{Endpoint: "https://api.paysafe.com", User: "acme", MerchantID: "1001234567", Password: func() (string, error) { return "x", nil }}
+	good := paysafe.Config{Endpoint: "https://api.paysafe.com", User: "acme", Accounts: map[money.Currency]string{"EUR": "1001234567"}, Password: func() (string, error) { return "x", nil }}
 	for name, c := range map[string]struct {
 		change func(*paysafe.Config)
 		want   batch.Mode // empty: refused
@@ -308,14 +310,10 @@ func TestConfigurationIsChecked(t *testing.T) {
 		"the older test host is test":               {func(c *paysafe.Config) { c.Endpoint = "https://API.test.netbanx.com" }, batch.Test},
 		"loopback is test, http allowed":            {func(c *paysafe.Config) { c.Endpoint = "http://127.0.0.1:8080" }, batch.Test},
 		"a name that only contains test is live":    {func(c *paysafe.Config) { c.Endpoint = "https://api.test.example" }, batch.Live},
-		"accounts may stand for the merchant id":    {func(c *paysafe.Config) { c.MerchantID, c.Accounts = "", map[money.Currency]string{"EUR": "1"} }, batch.Live},
-		"the merchant id may be one of them":        {func(c *paysafe.Config) { c.Accounts = map[money.Currency]string{"EUR": "1001234567"} }, batch.Live},
-		"the merchant id must be one of them":       {func(c *paysafe.Config) { c.Accounts = map[money.Currency]string{"EUR": "1"} }, ""},
+		"no account":                                {func(c *paysafe.Config) { c.Accounts = nil }, ""},
 		"a currency must be one":                    {func(c *paysafe.Config) { c.Accounts = map[money.Currency]string{"EURO": "1001234567"} }, ""},
 		"a currency is written in letters":          {func(c *paysafe.Config) { c.Accounts = map[money.Currency]string{"978": "1001234567"} }, ""},
 		"an account with a slash is refused":        {func(c *paysafe.Config) { c.Accounts = map[money.Currency]string{"EUR": "a/b"} }, ""},
-		"a merchant id with a slash is refused":     {func(c *paysafe.Config) { c.MerchantID = "a/b" }, ""},
-		"neither merchant id nor accounts":          {func(c *paysafe.Config) { c.MerchantID = "" }, ""},
 		"a declared environment must agree":         {func(c *paysafe.Config) { c.Environment = batch.Test }, ""},
 		"http elsewhere is refused":                 {func(c *paysafe.Config) { c.Endpoint = "http://api.paysafe.com" }, ""},
 		"a path is refused":                         {func(c *paysafe.Config) { c.Endpoint += "/cardpayments" }, ""},

@@ -165,7 +165,7 @@ func (c *Client) belongs(op operation, req *gateway.Request, e *entity, m codeta
 	if isOurs != reference && !(refuses && (isOurs == "" || op == opCancel)) {
 		return errForeign
 	}
-	account, _ := c.accounts.of(amountOf(req).Currency)
+	account := c.accounts[amountOf(req).Currency]
 	if named := e.account(); named != "" && named != account && e.ChildAccountNum == "" {
 		return errForeign
 	}

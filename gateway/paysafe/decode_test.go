@@ -31,7 +31,7 @@ func read(t *testing.T, text string) *entity {
 }
 
 func testConnector() *Client {
-	return &Client{accounts: accounts{any: "1002158490"}}
+	return &Client{accounts: accounts{"EUR": "1002158490"}}
 }
 
 // judged is the meaning of the answer to a payment.

@@ -22,7 +22,7 @@ const testAccount = "1002158490"
 func testClient(t *testing.T, endpoint string, change func(*Config)) *Client {
 	t.Helper()
 	config := Config{
-		Endpoint: endpoint, User: "user", Password: func() (string, error) { return "password", nil }, MerchantID: testAccount, Timeout: 10 * time.Second,
+		Endpoint: endpoint, User: "user", Password: func() (string, error) { return "password", nil }, Accounts: map[money.Currency]string{"EUR": testAccount}, Timeout: 10 * time.Second,
 	}
 	if change != nil {
 		change(&config)

@@ -7,14 +7,9 @@
 // no more of them than the first six and last four digits, and logs nothing.
 // docs/simulator.md describes it for integrators.
 //
-//	simulator.go   options, serving, routes
-//	payments.go    orders and transactions: what is allowed, what it does
-//	accounts.go    the state, in memory
-//	statefile.go   the state, on disk
-//	mastercard.go  the Mastercard Gateway's REST-JSON: routes
-//	mastercard_request.go, mastercard_answer.go  what it reads and writes
-//	cards.go       published test cards and triggers
-//	faults.go      which request fails
-//	phases.go      and how
-//	control.go     the /control endpoints
+//	simulator.go  options, serving, which protocol answers
+//	control.go    the /control endpoints
+//	stage         what the protocols share: which request fails and how, counts, the state
+//	              on disk, published test cards
+//	internal      the protocols, one package per processor
 package simulator
