@@ -20,6 +20,7 @@ type Contract struct {
 	// keeps the contract's wallets; empty: Gateway keeps them.
 	Account       GatewayName
 	UnknownSeries SeriesPolicy
+	Notices       NoticeRoutes   // whom to tell of what
 	SmartBill     *SmartBill     // nil: its American Express cards are cards like others
 	Zone          *time.Location // of the merchant
 }

@@ -273,6 +273,10 @@ func (k *checker) smartBill(at string, c *Contract) {
 			k.problem(fmt.Sprintf("%s.smartbill.cut_off.closed[%d]", at, i), "must be a date, YYYY-MM-DD")
 		}
 	}
+	k.named(at+".follow_up.source", c.FollowUp.Source, "source", names(k.Sources, func(s Source) string { return s.Name }))
+	if _, err := time.Parse(time.DateOnly, c.FollowUp.Since); err != nil && c.FollowUp.Since != "" {
+		k.problem(at+".follow_up.since", "must be a date, YYYY-MM-DD")
+	}
 	if len(c.Notify.Server) > 0 && c.Notify.URL == "" {
 		k.problem(at+".notify.url", "is missing: the merchant's server is to be told")
 	}

@@ -85,6 +85,7 @@ type Contract struct {
 	MerchantSource  bool           `yaml:"merchant_source" default:"true" doc:"The gateway account allows MERCHANT as the source of a payment. Without it, merchant-initiated lines are refused."`
 	Reauthorization bool           `yaml:"reauthorization" default:"false" doc:"The contract has the option to authorize an earlier payment again (doReAuthorization)."`
 	SmartBill       SmartBill      `yaml:"smartbill" doc:"American Express SmartBill for the cards of this contract."`
+	FollowUp        FollowUp       `yaml:"follow_up" doc:"Daily files of what became of the contract's transactions (docs/followup-files.md)."`
 	Notify          ContractNotify `yaml:"notify" doc:"Which notifications the contract wants."`
 	UnknownSeries   string         `yaml:"unknown_series" default:"refuse" enum:"refuse hold send" doc:"What happens to a merchant-initiated payment whose series has no first transaction on record."`
 }
@@ -103,6 +104,14 @@ type CutOff struct {
 	TimeZone string    `yaml:"time_zone" default:"Europe/Paris" doc:"IANA time zone of that clock."`
 	Calendar string    `yaml:"calendar" default:"target" enum:"target every-day" doc:"Working days: Monday to Friday without the holidays of TARGET, or every day."`
 	Closed   []string  `yaml:"closed" example:"[2026-12-24]" doc:"Further days without work."`
+}
+
+// FollowUp is the daily files of a contract.
+type FollowUp struct {
+	Files    []string `yaml:"files" enum:"transactions payments" doc:"Which files are made. Default: none."`
+	Source   string   `yaml:"source" example:"acme-billing" doc:"The source whose outbound folder they go to. Default: the first one of the merchant."`
+	Encoding string   `yaml:"encoding" default:"ISO-8859-1" enum:"ISO-8859-1 UTF-8" doc:"How they are written."`
+	Since    string   `yaml:"since" example:"2026-12-01" doc:"First day, YYYY-MM-DD. Default: that of the merchant's first file."`
 }
 
 // ContractNotify says which events of a contract are told, and how (docs/notifications.md).

@@ -100,6 +100,7 @@ func (p *prepared) walletOutcome(o *store.LineOutcome, answer gateway.Answer, at
 	if l.Command == batch.CreateWallet && p.enrols(card, batch.ViaPayline) {
 		o.Changes.Enrolment = p.newEnrolment(o, at)
 	}
+	p.tellCreation(o, at)
 }
 
 // changeCard gives a card that stays the details that an updateWallet line gives.
@@ -158,10 +159,12 @@ func (p *prepared) localOutcome(at time.Time) (store.LineOutcome, error) {
 	l := &p.rec.Line
 	switch l.Command {
 	case batch.CreateWallet:
-		if p.enrols(p.card, batch.ViaFiles) {
-			return o, p.enrol(&o, at)
+		if !p.enrols(p.card, batch.ViaFiles) {
+			p.keepCard(&o, p.card, at)
+		} else if err := p.enrol(&o, at); err != nil {
+			return o, err
 		}
-		p.keepCard(&o, p.card, at)
+		p.tellCreation(&o, at)
 	case batch.UpdateWallet:
 		card, _ := l.CardOf(p.wallet)
 		if l.CardToken != "" {
@@ -227,6 +230,7 @@ func (p *prepared) paymentOutcome(o *store.LineOutcome, answer gateway.Answer, a
 		o.Answer.CardIndex, o.Answer.CardStatus = strconv.Itoa(p.card.Index), p.card.Status
 	}
 	if o.To == batch.Approved {
+		p.tellPayment(o, at)
 		if a, ok := batch.Series(l, p.merchant, p.agreement, p.request.Key, p.fingerprint, &answer.Answer, at); ok {
 			o.Changes.Agreement = &a
 		}

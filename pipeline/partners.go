@@ -91,6 +91,9 @@ func (r *Run) askPayline(ctx context.Context) error {
 	if len(events) == 0 {
 		return nil
 	}
+	if err := r.tellStatuses(ctx, events, waiting); err != nil {
+		return err
+	}
 	told := store.PartnerFile{Kind: store.StatusFile, State: store.PartnerTaken} // no file: the processor's answers
 	_, err := r.Session.Ingest(ctx, told, events, nil, nil, r.Clock())
 	return err

@@ -44,6 +44,8 @@ var Steps = []Step{
 	{"resolve", "look up what is in doubt or pending; send again what the gateway does not know", resolve},
 	{"respond", "make RESULT and SUPPLEMENT files", respond},
 	{"deliver", "put answers into the outbound folders, and prove it; clear the inbound folders", deliver},
+	{"report", "make and deliver the follow-up files of days that are over", followUp},
+	{"notify", "tell cardholders and merchants' servers what is due", notifyDue},
 	{"purge", "delete what was kept long enough; re-encrypt what an old key sealed", purge},
 }
 
@@ -94,6 +96,9 @@ type Run struct {
 	Contracts map[batch.MerchantID]map[batch.ContractID]*batch.Contract
 	Gateways  map[batch.GatewayName]Gateway
 	Partners  []Partner
+	FollowUps []FollowUp
+	// Deliver delivers the notifications that are due and returns how many; nil: none leaves.
+	Deliver   func(ctx context.Context) (sent int, err error)
 	Retention Retention
 	Chunk     int // lines submitted in one transaction
 	// ResolveWait is how long the resolve step may wait for settle times to pass.

@@ -31,6 +31,9 @@ type Summary struct {
 	Enrolled       int `json:"enrolments_sent,omitempty"`    // requests and removals
 	Exceptions     int `json:"partner_exceptions,omitempty"` // records of partners' files that say what cannot be
 	LateEnrolments int `json:"enrolments_late,omitempty"`    // cards that wait longer than their deadline
+	FollowUps      int `json:"follow_up_files_delivered,omitempty"`
+	Notified       int `json:"notifications_sent,omitempty"`
+	Untold         int `json:"notifications_waiting,omitempty"` // waiting or dead
 	// Unlisted counts answers with codes that no document lists, by gateway and code.
 	Unlisted    map[string]int `json:"codes_unlisted,omitempty"`
 	Missing     []string       `json:"files_missing,omitempty"` // expected files that have not arrived

@@ -59,6 +59,8 @@ type Exchange struct {
 	Vault   *vault.Vault
 	Clock   func() time.Time
 	Log     *slog.Logger
+	// Tell is told what status files say before it is recorded; nil: nobody is.
+	Tell func(ctx context.Context, se string, events []batch.StatusEvent) error
 	// Reached is called at each named transition; the crash test kills the program there.
 	Reached func(transition string)
 }

@@ -107,6 +107,11 @@ func (x *Exchange) take(ctx context.Context, in sftpio.Inbound, a arrival, total
 		x.reached("partner file refused")
 		return in.Reject(ctx, a.entry, reason)
 	}
+	if x.Tell != nil {
+		if err := x.Tell(ctx, a.se, said.events); err != nil {
+			return err
+		}
+	}
 	if _, err := x.Session.Ingest(ctx, f, said.events, said.answers, said.exceptions, x.Clock()); err != nil {
 		return err
 	}

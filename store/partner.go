@@ -80,6 +80,7 @@ type EnrolmentQuery struct {
 	Route    batch.SmartBillRoute
 	Statuses []batch.CardStatus
 	File     string    // those that the enrolment file carries: adds (AskedIn) and removals (RemovedIn)
+	Aliases  []string  // of one SE
 	Unasked  bool      // only those whose request or removal waits for a file
 	Before   time.Time // registered before
 }

@@ -12,6 +12,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"time"
 
@@ -112,8 +113,52 @@ func (in *installation) run(session store.Session) (*pipeline.Run, error) {
 		return nil, err
 	}
 	r.Gateways, err = in.gateways(session, r.Vault)
-	r.Partners = in.partners()
-	return r, err
+	if err != nil {
+		return nil, err
+	}
+	r.Partners, r.FollowUps = in.partners(), in.followUps()
+	for _, x := range in.exchanges {
+		x.Tell = r.TellStatuses
+	}
+	sender, err := in.sender()
+	if err != nil {
+		return nil, err
+	}
+	r.Deliver = func(ctx context.Context) (int, error) {
+		tally, err := sender.Pass(ctx, store.Outbox{Reader: in.store, Session: session})
+		return tally.Sent, err
+	}
+	return r, nil
+}
+
+// followUps are the daily files that contracts want.
+func (in *installation) followUps() (all []pipeline.FollowUp) {
+	for _, c := range in.cfg.Contracts {
+		source := c.FollowUp.Source
+		for _, s := range in.cfg.Sources {
+			if source == "" && slices.Contains(s.Merchants, c.Merchant) {
+				source = s.Name
+			}
+		}
+		for _, kind := range c.FollowUp.Files {
+			all = append(all, pipeline.FollowUp{
+				Series: store.Series{Merchant: batch.MerchantID(c.Merchant), Contract: batch.ContractID(c.ID), Kind: store.FollowUpKind(kind)},
+				Source: source, Zone: in.cfg.Location(in.cfg.Merchant(c.Merchant)), Encoding: c.FollowUp.Encoding, Since: c.FollowUp.Since,
+			})
+		}
+	}
+	return all
+}
+
+// notices are whom a contract tells of what.
+func notices(c config.ContractNotify) batch.NoticeRoutes {
+	kinds := func(names []string) (all []batch.NoticeKind) {
+		for _, name := range names {
+			all = append(all, batch.NoticeKind(name))
+		}
+		return all
+	}
+	return batch.NoticeRoutes{URL: c.URL, HTTP: kinds(c.Server), Mail: kinds(c.Mail)}
 }
 
 // offline builds a pipeline that reaches no gateway: enough to decide, not to submit.
@@ -269,6 +314,7 @@ func (in *installation) contracts() map[batch.MerchantID]map[batch.ContractID]*b
 			Account:       in.account(c.Gateway),
 			UnknownSeries: batch.SeriesPolicy(c.UnknownSeries),
 			SmartBill:     smartBill(c),
+			Notices:       notices(c.Notify),
 			Zone:          in.cfg.Location(in.cfg.Merchant(c.Merchant)),
 		}
 		for _, code := range c.Currencies {

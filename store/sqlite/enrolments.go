@@ -45,6 +45,13 @@ func (s *Store) Enrolments(ctx context.Context, q store.EnrolmentQuery) iter.Seq
 			}
 			c.add(`wallet_id IN (SELECT value FROM json_each(?))`, asked)
 		}
+		if len(q.Aliases) > 0 {
+			asked, err := list(q.Aliases)
+			if err != nil {
+				return err
+			}
+			c.add(`alias IN (SELECT value FROM json_each(?))`, asked)
+		}
 		in(&c, "status", q.Statuses)
 		if q.File != "" {
 			c.add(`(asked_in = ? OR removed_in = ?)`, q.File, q.File)
