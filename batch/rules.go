@@ -185,6 +185,9 @@ func judgeWallet(l *Line, f Facts) Ruling {
 		}
 	}
 	if l.Command == UpdateWallet && !(l.CardNumber.IsZero() && l.CardToken == "") {
+		if r := judgeReplacement(l, f, card); r != (Ruling{}) {
+			return r
+		}
 		for _, other := range f.Wallet.Cards {
 			if f.Fingerprint != "" && other.Fingerprint == f.Fingerprint && other.Index != card.Index {
 				return refuse(CodeCardInWallet, "")

@@ -50,6 +50,19 @@ func judgeEnrolled(f Facts, card Card) Ruling {
 	return Ruling{}
 }
 
+// judgeReplacement refuses another card in the place of one under SmartBill, or one that comes
+// under it there: a new enrolment takes a new index (smartbill, section 2).
+func judgeReplacement(l *Line, f Facts, card Card) Ruling {
+	given := l.CardType
+	if given == "" {
+		given = CardTypeOf(l.CardNumber)
+	}
+	if f.Contract.SmartBill != nil && (given == TypeAmex || card.Type == TypeAmex) {
+		return refuse(CodeSmartBillField, "another card needs another enrolment: create another wallet")
+	}
+	return Ruling{}
+}
+
 // judgeEnabling refuses to enable what American Express does not know any more: a card, or a
 // wallet without any other. The card is the one that the line means, or the wallet's default card.
 func judgeEnabling(l *Line, f Facts, card Card) Ruling {

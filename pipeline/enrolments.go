@@ -55,6 +55,6 @@ func (p *prepared) newEnrolment(o *store.LineOutcome, at time.Time) *batch.Enrol
 	return &batch.Enrolment{
 		Merchant: p.merchant, Wallet: p.rec.Line.WalletID, CardIndex: index, Contract: p.contract.ID, SE: s.SE, Route: s.Route,
 		Alias: batch.AliasOf(p.rec.Line.WalletID, index, s.AliasPad), Key: batch.NewKey(p.merchant, p.rec.Line.Ref, p.attempt),
-		RegisteredAt: at, Status: o.Answer.CardStatus,
+		RegisteredAt: at, Status: batch.CardWaiting,
 	}
 }

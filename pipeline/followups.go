@@ -13,6 +13,7 @@ import (
 	"slices"
 	"time"
 
+	"cardbatch/formats/followup"
 	"cardbatch/internal/atomicfile"
 	"cardbatch/sftpio"
 	"cardbatch/store"
@@ -98,7 +99,7 @@ func (r *Run) deliverDays(ctx context.Context, name string, files []store.DailyF
 
 func (r *Run) deliverDay(ctx context.Context, outbound sftpio.Outbound, f store.DailyFile) error {
 	path := fmt.Sprintf("day-%d.csv", f.ID)
-	size, digest, err := r.buildOut(path, func(w io.Writer) error { return WriteDaily(ctx, r.Store, f, w) })
+	size, digest, err := r.buildOut(path, func(w io.Writer) error { return r.writeDay(ctx, f, w) })
 	if err != nil {
 		return err
 	}
@@ -122,6 +123,42 @@ func (r *Run) deliverDay(ctx context.Context, outbound sftpio.Outbound, f store.
 		return err
 	}
 	return nil
+}
+
+func (r *Run) writeDay(ctx context.Context, f store.DailyFile, w io.Writer) error {
+	if f.Series.Kind == store.ExceptionsOfDay {
+		return r.writeExceptions(ctx, f, w)
+	}
+	return WriteDaily(ctx, r.Store, f, w)
+}
+
+// writeExceptions writes what American Express said on the day about cards and charges of
+// the contract's service establishment, and cannot be.
+func (r *Run) writeExceptions(ctx context.Context, f store.DailyFile, w io.Writer) error {
+	out, err := followup.NewExceptions(w, followup.Head{Merchant: f.Series.Merchant, Contract: f.Series.Contract, Day: f.Day, Number: f.Number}, f.Encoding)
+	if err != nil {
+		return err
+	}
+	contract := r.contract(f.Series.Merchant, f.Series.Contract)
+	files, err := r.Store.PartnerFiles(ctx, store.PartnerQuery{States: []store.PartnerState{store.PartnerTaken}})
+	if err != nil {
+		return err
+	}
+	ours := map[string]bool{}
+	for _, p := range files {
+		ours[p.Name] = contract != nil && contract.SmartBill != nil && p.SE == contract.SmartBill.SE
+	}
+	for e, err := range r.Store.PartnerExceptions(ctx, f.From, f.To) {
+		if err != nil {
+			return err
+		}
+		if ours[e.File] {
+			if err := out.Write(&e); err != nil {
+				return err
+			}
+		}
+	}
+	return out.Close()
 }
 
 // buildOut writes a file into the outbox, whole or not at all, and digests it.

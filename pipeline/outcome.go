@@ -94,7 +94,7 @@ func (p *prepared) walletOutcome(o *store.LineOutcome, answer gateway.Answer, at
 	}
 	p.changeCard(&card)
 	if l.Command == batch.CreateWallet && p.enrols(card, batch.ViaPayline) {
-		card.Status = cmp.Or(answer.CardStatus, batch.CardWaiting)
+		card.Status = batch.CardWaiting // what more is known, the next question tells
 	}
 	p.keepCard(o, card, at)
 	if l.Command == batch.CreateWallet && p.enrols(card, batch.ViaPayline) {
@@ -189,6 +189,9 @@ func (p *prepared) switchWallet(o *store.LineOutcome, at time.Time) {
 		o.Changes.ClearOpen = &l.WalletID
 	case l.CardIndex != "":
 		card.Status = status
+		if status == batch.CardActive && p.enrolment != nil {
+			card.Status = p.enrolment.Status // it stands with American Express as it did
+		}
 		w.PutCard(card)
 		o.Changes.Wallet = &w
 	case status == batch.CardDisabled:
@@ -199,7 +202,7 @@ func (p *prepared) switchWallet(o *store.LineOutcome, at time.Time) {
 		o.Changes.Wallet = &w
 	}
 	o.Answer.CardIndex, o.Answer.CardStatus = strconv.Itoa(card.Index), card.Status
-	if w.Status == batch.WalletDisabled {
+	if w.Status == batch.WalletDisabled && !card.Status.Ended() {
 		o.Answer.CardStatus = batch.CardDisabled
 	}
 	o.Answer.Card, o.Answer.CardExpiry, o.Answer.CardType = card.Masked(), card.Expiry, card.Type
@@ -263,7 +266,10 @@ func (r *Run) record(ctx context.Context, group []done) error {
 	for i, g := range group {
 		outcomes[i] = g.LineOutcome
 	}
-	return r.Session.Record(ctx, outcomes)
+	if err := r.Session.Record(ctx, outcomes); err != nil {
+		return err
+	}
+	return r.learnStatuses(ctx, group)
 }
 
 // refreshWallets carries what payments learned of their cards over to the wallets as

@@ -117,6 +117,7 @@ type Run struct {
 	mu          sync.Mutex
 	summary     Summary
 	stopped     map[batch.GatewayName]error // gateways that take nothing more in this run
+	doubted     []standing                  // enrolments of cards that the processor refused to charge
 	owners      sync.Map                    // merchant by file
 	interrupted atomic.Bool
 }

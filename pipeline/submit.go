@@ -20,7 +20,10 @@ func enrol(ctx context.Context, r *Run) error {
 
 // submit submits payments, then what follows up on payments.
 func submit(ctx context.Context, r *Run) error {
-	return r.submitPhases(ctx, batch.PhasePayment, batch.PhaseFollowUp)
+	if err := r.submitPhases(ctx, batch.PhasePayment, batch.PhaseFollowUp); err != nil {
+		return err
+	}
+	return r.askDoubted(ctx)
 }
 
 // submitPhases runs the phases one after another at every gateway. Gateways do

@@ -204,7 +204,9 @@ func masked(se string) string {
 }
 
 // order compares the number with those that have come: the next one is taken, a gap is
-// held, and a number that was used is rejected, unless it is the same file.
+// held, and a number that was used is rejected, unless it is the same file. The first file that
+// comes may have any number; one from before it is taken late, which does no harm, because
+// what files tell does not depend on their order.
 func (x *Exchange) order(ctx context.Context, f *store.PartnerFile) (reason string, err error) {
 	files, err := x.Store.PartnerFiles(ctx, store.PartnerQuery{Kind: f.Kind, SE: f.SE, States: []store.PartnerState{store.PartnerTaken}})
 	if err != nil {
@@ -220,11 +222,8 @@ func (x *Exchange) order(ctx context.Context, f *store.PartnerFile) (reason stri
 		}
 		next = max(next, taken.Sequence+1)
 	}
-	switch {
-	case len(files) > 0 && f.Sequence > next:
+	if len(files) > 0 && f.Sequence > next {
 		f.State = store.PartnerHeld
-		return fmt.Sprintf("sequence number %d is due, this one is %d", next, f.Sequence), nil
-	case f.Sequence < next:
 		return fmt.Sprintf("sequence number %d is due, this one is %d", next, f.Sequence), nil
 	}
 	return "", nil

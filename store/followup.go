@@ -15,9 +15,11 @@ type FollowUpKind string
 const (
 	TransactionsOfDay FollowUpKind = "transactions"
 	PaymentsOfDay     FollowUpKind = "payments"
+	// ExceptionsOfDay lists what American Express said on a day and cannot be.
+	ExceptionsOfDay FollowUpKind = "exceptions"
 )
 
-// FollowUpKinds lists every kind.
+// FollowUpKinds lists the kinds that a merchant may ask for.
 var FollowUpKinds = []FollowUpKind{TransactionsOfDay, PaymentsOfDay}
 
 // Series is the files of one kind for one contract: a file per day, numbered without gaps.

@@ -83,6 +83,8 @@ type EnrolmentQuery struct {
 	Aliases  []string  // of one SE
 	Unasked  bool      // only those whose request or removal waits for a file
 	Before   time.Time // registered before
+	// ToldBefore leaves out those of which something was told (ingested) at or after it.
+	ToldBefore time.Time
 }
 
 // PartnerQuery selects files; zero fields select everything.

@@ -140,7 +140,11 @@ func (in *installation) followUps() (all []pipeline.FollowUp) {
 				source = s.Name
 			}
 		}
-		for _, kind := range c.FollowUp.Files {
+		kinds := slices.Clone(c.FollowUp.Files)
+		if c.SmartBill.Via == string(batch.ViaFiles) {
+			kinds = append(kinds, string(store.ExceptionsOfDay))
+		}
+		for _, kind := range kinds {
 			all = append(all, pipeline.FollowUp{
 				Series: store.Series{Merchant: batch.MerchantID(c.Merchant), Contract: batch.ContractID(c.ID), Kind: store.FollowUpKind(kind)},
 				Source: source, Zone: in.cfg.Location(in.cfg.Merchant(c.Merchant)), Encoding: c.FollowUp.Encoding, Since: c.FollowUp.Since,

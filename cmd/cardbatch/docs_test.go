@@ -65,6 +65,11 @@ var jsonObjects = map[string]any{
 	"cardbatch notify list": notificationsJSON{},
 	"cardbatch notify send": notifiedJSON{},
 	"Notification":          notificationJSON{},
+
+	"cardbatch smartbill status": smartBillJSON{},
+	"Enrolment":                  enrolmentJSON{},
+	"Partner file":               partnerFileJSON{},
+	"Exception":                  exceptionJSON{},
 }
 
 func TestEveryFieldOfTheJSONIsDocumentedAndNoOther(t *testing.T) {

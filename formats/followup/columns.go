@@ -2,6 +2,7 @@ package followup
 
 import (
 	"strconv"
+	"time"
 
 	"cardbatch/batch"
 	"cardbatch/money"
@@ -68,6 +69,19 @@ var paymentColumns = []column[batch.PaymentRow]{
 }
 
 // Columns that every file has: what it is before the others, a count behind them.
+var exceptionColumns = []column[batch.PartnerException]{
+	{name: "file", means: "File of American Express'", text: func(e *batch.PartnerException) string { return e.File }},
+	{name: "line", means: "Physical line number in it, from 1", text: func(e *batch.PartnerException) string { return number(e.Line) }},
+	{name: "alias", means: "Alias of the card, or key of the charge, that the record names", card: true, free: true, text: func(e *batch.PartnerException) string { return e.Alias }},
+	{name: "reason", means: "Why it cannot be. Free text", card: true, free: true, text: func(e *batch.PartnerException) string { return e.Reason }},
+	{name: "ingested_at", means: "When the file was taken, RFC 3339 in UTC", text: func(e *batch.PartnerException) string {
+		if e.At.IsZero() {
+			return ""
+		}
+		return e.At.UTC().Format(time.RFC3339)
+	}},
+}
+
 var (
 	headColumns = []column[headOf]{
 		{name: "record", means: "`D` for a transaction or payment, `T` for a total", text: func(h *headOf) string { return h.record }},

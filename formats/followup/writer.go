@@ -43,7 +43,7 @@ type Head struct {
 type Writer[R any] struct {
 	head    Head
 	columns []column[R]
-	group   func(*R) (group, money.Amount)
+	group   func(*R) (group, money.Amount) // nil: rows are counted alone
 	total   func(group, money.Amount) R
 	netted  bool // the amounts of one currency add up to something
 
@@ -97,6 +97,14 @@ func NewPayments(w io.Writer, h Head, encoding string) (*Writer[batch.PaymentRow
 	})
 }
 
+// NewExceptions begins a file of what American Express said on a day and cannot be.
+func NewExceptions(w io.Writer, h Head, encoding string) (*Writer[batch.PartnerException], error) {
+	return begin(w, encoding, &Writer[batch.PartnerException]{
+		head: h, columns: exceptionColumns,
+		total: func(group, money.Amount) batch.PartnerException { return batch.PartnerException{} },
+	})
+}
+
 // begin writes the row of column names.
 func begin[R any](to io.Writer, encoding string, w *Writer[R]) (*Writer[R], error) {
 	switch encoding {
@@ -121,17 +129,23 @@ func begin[R any](to io.Writer, encoding string, w *Writer[R]) (*Writer[R], erro
 
 // Write writes one row. A card number that is not masked is masked here at the latest.
 func (w *Writer[R]) Write(row *R) error {
-	g, amount := w.group(row)
-	if err := add(w.groups, g, amount.Minor); err != nil {
+	w.rows++
+	if err := w.count(row); err != nil {
 		return err
 	}
-	if w.netted {
-		if err := add(w.nets, g.currency, amount.Minor); err != nil {
-			return err
-		}
-	}
-	w.rows++
 	return w.write("D", row, "")
+}
+
+// count adds a row up, where rows have something to add.
+func (w *Writer[R]) count(row *R) error {
+	if w.group == nil {
+		return nil
+	}
+	g, amount := w.group(row)
+	if err := add(w.groups, g, amount.Minor); err != nil || !w.netted {
+		return err
+	}
+	return add(w.nets, g.currency, amount.Minor)
 }
 
 func add[K comparable](sums map[K]*sum, key K, minor int64) error {

@@ -62,6 +62,9 @@ func (s *Store) Enrolments(ctx context.Context, q store.EnrolmentQuery) iter.Seq
 		if !q.Before.IsZero() {
 			c.add(`registered_at < ?`, micros(q.Before))
 		}
+		if !q.ToldBefore.IsZero() {
+			c.add(`NOT EXISTS (SELECT 1 FROM status_events WHERE enrolment = enrolments.id AND told_at >= ?)`, micros(q.ToldBefore))
+		}
 		return each(s.read(ctx), func(row scanner) error {
 			e, err := scanEnrolment(row)
 			if err != nil {

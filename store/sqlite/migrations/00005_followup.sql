@@ -17,7 +17,7 @@ CREATE TABLE daily_files (
     id           INTEGER PRIMARY KEY AUTOINCREMENT,
     merchant     TEXT    NOT NULL,
     contract     TEXT    NOT NULL,
-    kind         TEXT    NOT NULL CHECK (kind IN ('transactions', 'payments')),
+    kind         TEXT    NOT NULL CHECK (kind IN ('transactions', 'payments', 'exceptions')),
     day          TEXT    NOT NULL,
     begins       INTEGER NOT NULL,
     ends         INTEGER NOT NULL CHECK (ends >= begins),
