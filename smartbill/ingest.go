@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -33,6 +34,9 @@ type arrival struct {
 // ahead of its number is held where it lies, and taken once the missing one has come. The
 // same file again changes nothing.
 func (x *Exchange) Ingest(ctx context.Context) (total pipeline.Ingestion, err error) {
+	if err := x.sweep(); err != nil {
+		return total, err
+	}
 	in, err := x.OpenInbound(ctx)
 	if err != nil {
 		return total, err
@@ -112,19 +116,40 @@ func (x *Exchange) take(ctx context.Context, in sftpio.Inbound, a arrival, total
 			return err
 		}
 	}
-	if _, err := x.Session.Ingest(ctx, f, said.events, said.answers, said.exceptions, x.Clock()); err != nil {
+	at := x.Clock()
+	if _, err := x.Session.Ingest(ctx, f, said.events, said.answers, said.exceptions, at); err != nil {
 		return err
 	}
 	x.reached("partner file ingested")
 	total.Taken++
-	total.Exceptions += len(said.exceptions)
+	// Most exceptions are found by the store, which knows the aliases and what was told before.
+	for e, err := range x.Store.PartnerExceptions(ctx, at, at.Add(time.Microsecond)) {
+		if err != nil {
+			return err
+		}
+		if e.File == f.Name {
+			total.Exceptions++
+		}
+	}
 	return in.Remove(ctx, a.entry)
 }
+
+// sweep removes the copies that an ingestion left which died.
+func (x *Exchange) sweep() error {
+	left, err := filepath.Glob(filepath.Join(x.Scratch, copies))
+	for _, path := range left {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return err
+}
+
+// copies are the names in the scratch folder.
+const copies = "amex-*"
 
 // fetch copies a file into the scratch folder and digests it on the way. What American
 // Express sends holds aliases and no card number.
 func (x *Exchange) fetch(ctx context.Context, in sftpio.Inbound, e sftpio.Entry) (path, digest string, err error) {
-	copied, err := os.CreateTemp(x.Scratch, "amex-*")
+	copied, err := os.CreateTemp(x.Scratch, copies)
 	if err != nil {
 		return "", "", err
 	}

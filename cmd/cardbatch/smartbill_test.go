@@ -4,12 +4,19 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	neturl "net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"cardbatch/batch"
 	"cardbatch/gateway/simulator/amex"
@@ -90,15 +97,20 @@ func (w *amexWorld) work() {
 // answer reads a RESULT or SUPPLEMENT: outcome and code by line reference.
 func (w *amexWorld) answer(name string) map[string]string {
 	w.Helper()
-	content, err := os.ReadFile(w.path("out/" + name))
+	return outcomes(w.T, w.path("out/"+name))
+}
+
+func outcomes(t *testing.T, path string) map[string]string {
+	t.Helper()
+	content, err := os.ReadFile(path)
 	if err != nil {
-		w.Fatal(err)
+		t.Fatal(err)
 	}
 	r := csv.NewReader(strings.NewReader(string(content)))
 	r.Comma, r.FieldsPerRecord = ';', -1
 	records, err := r.ReadAll()
 	if err != nil {
-		w.Fatal(err)
+		t.Fatal(err)
 	}
 	rows := map[string]string{}
 	for _, record := range records {
@@ -169,4 +181,136 @@ func TestARecurringAmexCardLivesItsLife(t *testing.T) {
 	w.now = w.now.Add(24 * time.Hour)
 	w.do(0, "run")
 	w.wants("2.sup02.csv", map[string]string{"PAY-1": "approved 00000", "PAY-3": "approved 00000"})
+}
+
+// told is what a merchant's server was told: the query of each call.
+func toldServer(t *testing.T) (url string, told func() []string) {
+	t.Helper()
+	var mu sync.Mutex
+	var all []string
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		all = append(all, r.URL.RawQuery)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL, func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Sorted(slices.Values(all))
+	}
+}
+
+func TestWhatAmericanExpressTellsReachesCardsMerchantAndReports(t *testing.T) {
+	w := newAmexWorld(t)
+	url, told := toldServer(t)
+	w.write("cardbatch.yaml", strings.Replace(amexConfig, `se: "1234567890"}}`,
+		`se: "1234567890"}, follow_up: {files: [transactions, payments]}, notify: {server: [wallet_created, enrolment_result, card_cancelled, wallet_payment], url: "`+url+`"}}`, 1))
+	w.write("in/1.csv", amexWallets("371881634498004;0139", "371881127160004;0539", "371881245560002;0139"))
+	w.do(0, "run")
+	w.work()
+	w.now = w.now.Add(24 * time.Hour)
+	w.write("in/2.csv", amexPayments("PAY", 2, 1, 3))
+	w.do(14, "run")
+	w.work()
+	w.amex.Tell(amex.Event{Alias: "CUST-11", Status: "EDU", NewExpiry: "0941"})
+	w.amex.Tell(amex.Event{Alias: "CUST-31", Status: "CC", Code: "001", Text: "cancelled by the cardholder"})
+	w.amex.Tell(amex.Event{Alias: "NOBODY1", SE: "1234567890", Status: "EDU", NewExpiry: "0941"})
+	w.work()
+	w.now = w.now.Add(24 * time.Hour)
+	out := w.do(0, "run")
+	if !strings.Contains(out, "1 exception in partners' files") {
+		t.Errorf("the run says nothing of the exception:\n%s", out)
+	}
+	if out := w.do(0, "smartbill", "exceptions"); !strings.Contains(out, "NOBODY1") {
+		t.Errorf("the exceptions are:\n%s", out)
+	}
+	for wallet, want := range map[string]string{"CUST-1": "EDU", "CUST-2": "ER", "CUST-3": "CC"} {
+		if out := w.do(0, "wallet", "show", wallet); !strings.Contains(out, want) {
+			t.Errorf("%s, want %s:\n%s", wallet, want, out)
+		}
+	}
+	if out := w.do(0, "wallet", "show", "CUST-1"); !strings.Contains(out, "0941") {
+		t.Errorf("the new expiry is not there:\n%s", out)
+	}
+	w.write("in/3.csv", amexPayments("NEXT", 3, 1, 2, 3))
+	w.do(14, "run")
+	w.wants("3.res.csv", map[string]string{"NEXT-1": "pending 02000", "NEXT-2": "refused 02505", "NEXT-3": "refused 02505"})
+
+	w.now = w.now.Add(24 * time.Hour)
+	w.do(14, "run") // the day is over: its files go out
+	for _, name := range []string{"transactions.acme.1.2026-11-25.csv", "payments.acme.1.2026-11-25.csv", "exceptions.acme.1.2026-11-25.csv"} {
+		if _, err := os.Stat(w.path("out/" + name)); err != nil {
+			t.Error(err)
+		}
+	}
+	exceptions, err := os.ReadFile(w.path("out/exceptions.acme.1.2026-11-25.csv"))
+	if err != nil || !strings.Contains(string(exceptions), ";NOBODY1;") {
+		t.Errorf("the report of exceptions (%v):\n%s", err, exceptions)
+	}
+	kinds := map[string]int{}
+	for _, query := range told() {
+		values, err := neturl.ParseQuery(query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kinds[values.Get("notificationType")+" "+values.Get("type")+" "+values.Get("result")]++
+	}
+	want := map[string]int{"WALLET  ": 3, "Wallet smartbillEnrollResult Y": 2, "Wallet smartbillEnrollResult N": 1, "Wallet smartBillCanceledCard ": 1, "TRSWALLET  ": 2}
+	if diff := cmp.Diff(want, kinds); diff != "" {
+		t.Errorf("the server was told: -want +got\n%s", diff)
+	}
+}
+
+func TestAStatusFileThatIsEarlyDamagedOrKnownChangesNothing(t *testing.T) {
+	w := newAmexWorld(t)
+	w.write("in/1.csv", amexWallets("371881634498004;0139"))
+	w.do(0, "run")
+	w.work()
+	name := "amex/from/SBSTA_1234567890_000001.dat"
+	first, err := os.ReadFile(w.path(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.write(name, strings.Replace(string(first), "EA ", "E", 1)) // one byte is lost
+	w.do(10, "run")
+	if out := w.do(0, "wallet", "show", "CUST-1"); !strings.Contains(out, "WR") {
+		t.Errorf("a damaged file was believed:\n%s", out)
+	}
+	if _, err := os.Stat(w.path("amex/from/rejected/SBSTA_1234567890_000001.dat.reason.txt")); err != nil {
+		t.Error(err)
+	}
+	w.write(name, string(first))
+	w.do(0, "run")
+	show := w.do(0, "wallet", "show", "CUST-1")
+	if !strings.Contains(show, "EA") {
+		t.Errorf("the mended file was not taken:\n%s", show)
+	}
+	w.write(name, string(first)) // once more
+	w.do(0, "run")
+	if again := w.do(0, "wallet", "show", "CUST-1"); again != show {
+		t.Errorf("the same file again changed the wallet:\n%s\n%s", show, again)
+	}
+
+	w.amex.Tell(amex.Event{Alias: "CUST-11", Status: "EDU", NewExpiry: "0941"})
+	w.work()
+	w.amex.Tell(amex.Event{Alias: "CUST-11", Status: "CC"})
+	w.work()
+	second := "amex/from/SBSTA_1234567890_000002.dat"
+	lost, err := os.ReadFile(w.path(second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(w.path(second)); err != nil {
+		t.Fatal(err)
+	}
+	w.do(11, "run") // number 3 waits for number 2
+	if out := w.do(0, "wallet", "show", "CUST-1"); !strings.Contains(out, "EA") {
+		t.Errorf("a file ahead of its number was taken:\n%s", out)
+	}
+	w.write(second, string(lost))
+	w.do(0, "run")
+	if out := w.do(0, "wallet", "show", "CUST-1"); !strings.Contains(out, "CC") {
+		t.Errorf("the lost file and the one that waited were not taken:\n%s", out)
+	}
 }
