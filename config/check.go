@@ -24,6 +24,7 @@ func (c *Config) check() Problems {
 	k.zone("time_zone", c.TimeZone)
 	k.merchants()
 	k.contracts()
+	k.establishments()
 	k.gateways()
 	k.exchanges()
 	k.remotes()
@@ -146,6 +147,8 @@ func (k *checker) gateways() {
 		at := fmt.Sprintf("gateways[%d]", i)
 		g := &k.Gateways[i]
 		switch {
+		case g.Kind == "smartbill" && (g.Exchange == "" || len(k.Exchanges) == 0):
+			k.problem(at+".exchange", "must name an exchange of this file")
 		case g.Kind == "smartbill":
 			k.named(at+".exchange", g.Exchange, "exchange", names(k.Exchanges, func(x Exchange) string { return x.Name }))
 		case g.Endpoint == "":
@@ -243,6 +246,28 @@ func (k *checker) exchanges() {
 		}
 	}
 	k.unique("exchanges", "name", names(k.Exchanges, func(x Exchange) string { return x.Name }))
+}
+
+// establishments checks that what American Express tells by service establishment, and what a
+// desk finds by contract, is about one merchant.
+func (k *checker) establishments() {
+	type at struct{ gateway, contract string }
+	bySE, byID := map[string]int{}, map[at]int{}
+	for i, c := range k.Contracts {
+		if c.SmartBill.Via != "files" {
+			continue
+		}
+		if j, taken := bySE[c.SmartBill.SE]; taken && k.Contracts[j].Merchant != c.Merchant {
+			k.problem(fmt.Sprintf("contracts[%d].smartbill.se", i), "is that of contracts[%d], of another merchant; each needs its own", j)
+		} else {
+			bySE[c.SmartBill.SE] = i
+		}
+		if j, taken := byID[at{c.Gateway, c.ID}]; taken && k.Contracts[j].Merchant != c.Merchant {
+			k.problem(fmt.Sprintf("contracts[%d].id", i), "is that of contracts[%d] at the same gateway, of another merchant; each needs its own", j)
+		} else {
+			byID[at{c.Gateway, c.ID}] = i
+		}
+	}
 }
 
 // smartBill checks that a contract's route is one that its gateway can go.

@@ -227,6 +227,50 @@ func TestProblemsSayWhereAndWhatToDo(t *testing.T) {
 	}
 }
 
+// twoAtAmex has two merchants whose cards American Express charges by files.
+const twoAtAmex = `environment: TEST
+merchants: [{id: acme}, {id: zeta}]
+contracts:
+  - {merchant: acme, id: "1", gateway: amex, card_types: [AMEX], currencies: [EUR], smartbill: {via: files, se: "1234567890"}}
+  - {merchant: zeta, id: "2", gateway: amex, card_types: [AMEX], currencies: [EUR], smartbill: {via: files, se: "1234567891"}}
+gateways: [{name: amex, kind: smartbill, exchange: amex}]
+exchanges: [{name: amex, inbound: {folder: from, ready: rename}, outbound: {folder: to}}]
+sources: [{name: in, merchants: [acme, zeta], inbound: {folder: in, ready: rename}, outbound: {folder: out}}]
+`
+
+func TestProblemsOfSmartBillSayWhereAndWhatToDo(t *testing.T) {
+	if _, err := parse(t, twoAtAmex, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct{ name, old, new, want string }{
+		{"two merchants under one service establishment", "1234567891", "1234567890",
+			`5:113: contracts[1].smartbill.se: is that of contracts[0], of another merchant; each needs its own`},
+		{"two merchants under one contract", `id: "2"`, `id: "1"`,
+			`5:26: contracts[1].id: is that of contracts[0] at the same gateway, of another merchant; each needs its own`},
+		{"a service establishment of nine digits", "1234567891", "123456789",
+			`5:113: contracts[1].smartbill.se: must be the ten digits of the service establishment number`},
+		{"a route of another gateway", `{via: files, se: "1234567891"}`, "{via: payline}",
+			`5:102: contracts[1].smartbill.via: must be files: the contract's gateway is American Express`},
+		{"two currencies under one service establishment", `currencies: [EUR], smartbill: {via: files, se: "1234567891"}`, `currencies: [EUR, JPY], smartbill: {via: files, se: "1234567891"}`,
+			`5:78: contracts[1].currencies: must name one currency: the service establishment number fixes it`},
+		{"a gateway without its exchange", ", exchange: amex", "",
+			`6:12: gateways[0].exchange: must name an exchange of this file`},
+		{"an exchange that reads what it writes", "folder: to", "folder: from",
+			`7:44: exchanges[0].inbound.folder: is the outbound folder too; our own files would be read as American Express'`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			_, err := parse(t, strings.Replace(twoAtAmex, row.old, row.new, 1), Options{})
+			var problems Problems
+			if !errors.As(err, &problems) {
+				t.Fatalf("got %v, want %q", err, row.want)
+			}
+			if got, want := err.Error(), "/etc/cardbatch/cardbatch.yaml:"+row.want; got != want {
+				t.Errorf("\n got %s\nwant %s", got, want)
+			}
+		})
+	}
+}
+
 func TestAllProblemsComeAtOnceInTheOrderOfTheFile(t *testing.T) {
 	text := strings.NewReplacer("kind: mastercard", "kind: paypal", "user: u", "usr: u", "by: 22:30", "by: noon", "environment: LIVE", "environment: PROD").Replace(full)
 	_, err := parse(t, text, Options{

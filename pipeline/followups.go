@@ -98,31 +98,48 @@ func (r *Run) deliverDays(ctx context.Context, name string, files []store.DailyF
 }
 
 func (r *Run) deliverDay(ctx context.Context, outbound sftpio.Outbound, f store.DailyFile) error {
-	path := fmt.Sprintf("day-%d.csv", f.ID)
-	size, digest, err := r.buildOut(path, func(w io.Writer) error { return r.writeDay(ctx, f, w) })
+	f, err := r.buildDay(ctx, f)
 	if err != nil {
 		return err
 	}
-	if err := r.Session.DailyBuilt(ctx, f.ID, size, digest); err != nil {
-		return fatal(err)
-	}
 	r.reached("day built")
-	built, err := os.Open(filepath.Join(r.Outbox, path))
+	built, err := os.Open(r.builtDay(f))
 	if err != nil {
 		return err
 	}
 	defer built.Close()
-	if err := outbound.Publish(ctx, f.Name, built, size, digest); err != nil {
+	if err := outbound.Publish(ctx, f.Name, built, f.Size, f.Digest); err != nil {
 		return err
 	}
 	r.reached("day published")
 	if err := r.Session.DailyDelivered(ctx, f.ID, r.Clock()); err != nil {
 		return fatal(err)
 	}
-	if err := os.Remove(filepath.Join(r.Outbox, path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(r.builtDay(f)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
+}
+
+func (r *Run) builtDay(f store.DailyFile) string {
+	return filepath.Join(r.Outbox, fmt.Sprintf("day-%d.csv", f.ID))
+}
+
+// buildDay writes a day's bytes into the outbox, unless they lie there already, and records
+// their size and digest. A day of exceptions is what was known when it was built: a later file
+// of American Express' can explain what looked wrong.
+func (r *Run) buildDay(ctx context.Context, f store.DailyFile) (store.DailyFile, error) {
+	if f.Digest != "" {
+		if info, err := os.Stat(r.builtDay(f)); err == nil && info.Size() == f.Size {
+			return f, nil
+		}
+	}
+	size, digest, err := r.buildOut(filepath.Base(r.builtDay(f)), func(w io.Writer) error { return r.writeDay(ctx, f, w) })
+	if err != nil {
+		return f, err
+	}
+	f.Size, f.Digest = size, digest
+	return f, fatal(r.Session.DailyBuilt(ctx, f.ID, size, digest))
 }
 
 func (r *Run) writeDay(ctx context.Context, f store.DailyFile, w io.Writer) error {

@@ -66,7 +66,7 @@ func (r *Run) askPayline(ctx context.Context) error {
 // late reports whether a card waits longer for its enrolment than it should.
 func (r *Run) late(e *batch.Enrolment) bool {
 	c := r.contract(e.Merchant, e.Contract)
-	return e.Status == batch.CardWaiting && c != nil && c.SmartBill != nil && !r.Clock().Before(c.SmartBill.Deadline(e.RegisteredAt))
+	return c != nil && c.SmartBill != nil && c.SmartBill.Late(e, r.Clock())
 }
 
 // doubt remembers the enrolment of a card that the processor has refused to charge.

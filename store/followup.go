@@ -91,6 +91,7 @@ type FollowUpSession interface {
 	// day before without a gap: another day, number or beginning is ErrStale.
 	OpenDaily(ctx context.Context, f DailyFile) (DailyFile, error)
 	// DailyBuilt records size and digest of its bytes; a second call with others is ErrDamaged.
+	// Only a day of exceptions that is not delivered can be built anew with other bytes.
 	DailyBuilt(ctx context.Context, id int64, size int64, digest string) error
 	// DailyDelivered records that it lies in the outbound folder, proven.
 	DailyDelivered(ctx context.Context, id int64, at time.Time) error

@@ -194,7 +194,7 @@ func writeSummary(w io.Writer, s pipeline.Summary) error {
 		}
 	}
 	if s.Enrolled > 0 {
-		fmt.Fprintf(w, "%s sent to American Express\n", count(s.Enrolled, "enrolment or removal"))
+		fmt.Fprintf(w, "enrolments and removals: %d sent to American Express\n", s.Enrolled)
 	}
 	if s.Exceptions > 0 {
 		fmt.Fprintf(w, "%s in partners' files; see `cardbatch smartbill exceptions`\n", count(s.Exceptions, "exception"))

@@ -13,7 +13,8 @@ const page = "../../docs/followup-files.md"
 const pageHead = `# Follow-up files
 
 For merchants: two files per contract and day that tell what became of its transactions, and which
-money moved. They are **this program's own** layout: of the processors' files of this kind only the
+money moved; of contracts with American Express by files also one of what American Express said and
+cannot be. They are **this program's own** layout: of the processors' files of this kind only the
 outlines are published. This page is written by a test with ` + "`-update`" + `.
 
 ## What they are
@@ -24,10 +25,11 @@ outlines are published. This page is written by a test with ` + "`-update`" + `.
   happened; after missed days, one per day, in order. Each is delivered once.
 - The **number** rises by one from day to day, for each contract and kind: a number that is missing is
   a file that is missing. A merchant's first day, that of its first file, has the number 1.
-- The name is ` + "`transactions.MERCHANT.CONTRACT.YYYY-MM-DD.csv` or `payments.…`" + `. In the
+- The name is ` + "`transactions.MERCHANT.CONTRACT.YYYY-MM-DD.csv`, `payments.…` or `exceptions.…`" + `. In the
   merchant and the contract, what is neither an ASCII letter or digit nor ` + "`_` or `-`" + ` is written as
   ` + "`%` and two hexadecimal digits" + ` per byte.
-- The same day gives the same bytes, whenever it is asked:
+- Exceptions are what was known when the file was built, and are written by the run alone. The
+  same day of the others gives the same bytes, whenever it is asked:
   ` + "`cardbatch report transactions|payments --day YYYY-MM-DD`" + ` prints it. Time zone and encoding are
   those that held when the day's file was first made. Once lines are deleted for their age
   (` + "`retention.lines_days`" + `) the file cannot be made again, and the command says so.
@@ -69,6 +71,15 @@ deferred capture counts from its authorization.
 
 `
 
+const exceptionsHead = `
+## Exceptions of the day
+
+One row for every record of American Express' files taken on that day, about the service establishment of the
+contract, that names what is not known or contradicts what was told before. What to do with them:
+[runbook](runbook.md#smartbill).
+
+`
+
 var kindMeanings = map[batch.TransactionKind]string{
 	batch.KindAuthorization:   "Authorization alone (action 100)",
 	batch.KindPayment:         "Authorization and capture at once (action 101)",
@@ -94,6 +105,8 @@ func TestThePageOfTheFilesIsThatOfTheColumns(t *testing.T) {
 	}
 	text.WriteString(paymentsHead)
 	describe(&text, paymentColumns)
+	text.WriteString(exceptionsHead)
+	describe(&text, exceptionColumns)
 	golden(t, page, []byte(text.String()))
 }
 

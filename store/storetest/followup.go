@@ -197,6 +197,17 @@ var followUpTests = []test{
 		equal(w, "of another contract", len(none), 0)
 		w.verified()
 	}},
+	{"a day of exceptions can be built anew until it is delivered", func(w *world) {
+		exceptions := daily(20, 1)
+		exceptions.Series.Kind = store.ExceptionsOfDay
+		f, err := w.s.OpenDaily(w.ctx, exceptions)
+		w.must(err)
+		w.must(w.s.DailyBuilt(w.ctx, f.ID, 120, "aa"))
+		w.must(w.s.DailyBuilt(w.ctx, f.ID, 130, "bb"))
+		w.must(w.s.DailyDelivered(w.ctx, f.ID, start))
+		w.is(w.s.DailyBuilt(w.ctx, f.ID, 120, "aa"), store.ErrDamaged)
+		w.verified()
+	}},
 	{"a follow-up file is delivered once, with proof", func(w *world) {
 		f, err := w.s.OpenDaily(w.ctx, daily(20, 1))
 		w.must(err)
