@@ -245,6 +245,7 @@ func (k *checker) exchanges() {
 			k.problem(at+".inbound.folder", "is the outbound folder too; our own files would be read as American Express'")
 		}
 	}
+	k.unique("gateways", "exchange", names(k.Gateways, func(g Gateway) string { return g.Exchange }))
 	k.unique("exchanges", "name", names(k.Exchanges, func(x Exchange) string { return x.Name }))
 }
 

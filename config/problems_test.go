@@ -253,6 +253,8 @@ func TestProblemsOfSmartBillSayWhereAndWhatToDo(t *testing.T) {
 			`5:102: contracts[1].smartbill.via: must be files: the contract's gateway is American Express`},
 		{"two currencies under one service establishment", `currencies: [EUR], smartbill: {via: files, se: "1234567891"}`, `currencies: [EUR, JPY], smartbill: {via: files, se: "1234567891"}`,
 			`5:78: contracts[1].currencies: must name one currency: the service establishment number fixes it`},
+		{"an exchange of two gateways", "gateways: [", "gateways: [{name: other, kind: smartbill, exchange: amex}, ",
+			`6:100: gateways[1].exchange: is the exchange of gateways[0] already; give each its own`},
 		{"a gateway without its exchange", ", exchange: amex", "",
 			`6:12: gateways[0].exchange: must name an exchange of this file`},
 		{"an exchange that reads what it writes", "folder: to", "folder: from",

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"cardbatch/batch"
@@ -47,8 +48,13 @@ func (r *Run) tellStatuses(ctx context.Context, events []batch.StatusEvent, enro
 	for _, event := range events {
 		e, enrolled := byAlias[event.Alias]
 		contract, w := r.contract(e.Merchant, e.Contract), found[e.Merchant][e.Wallet]
-		if !enrolled || contract == nil || w == nil {
-			continue // an exception, or nobody to tell
+		if !enrolled || contract == nil || w == nil || event.Status == batch.CardWaiting {
+			continue // an exception, nobody to tell, or no news
+		}
+		if contradicts, err := r.contradicts(ctx, e, event); err != nil {
+			return err
+		} else if contradicts {
+			continue
 		}
 		all = append(all, contract.Notices.Notifications(noticeOf(w, e.CardIndex, event), r.Clock())...)
 	}
@@ -56,6 +62,22 @@ func (r *Run) tellStatuses(ctx context.Context, events []batch.StatusEvent, enro
 		return nil
 	}
 	return r.Session.Notify(ctx, all)
+}
+
+// contradicts reports whether a status that is no end cannot be after what is known of the card.
+func (r *Run) contradicts(ctx context.Context, e batch.Enrolment, event batch.StatusEvent) (bool, error) {
+	if event.Status.Ended() {
+		return false, nil // an end is believed always
+	}
+	events := []batch.StatusEvent{event}
+	for known, err := range r.Store.StatusEvents(ctx, e.ID) {
+		if err != nil {
+			return false, err
+		}
+		events = append(events, known)
+	}
+	_, _, contradictions := batch.Fold(e, events)
+	return slices.ContainsFunc(contradictions, func(c batch.Contradiction) bool { return c.Event.Status == event.Status && c.Event.At.Equal(event.At) }), nil
 }
 
 func noticeOf(w *batch.Wallet, index int, event batch.StatusEvent) batch.Notice {

@@ -45,6 +45,9 @@ func purge(ctx context.Context, r *Run) error {
 	} else if n > 0 {
 		r.Log.Info("forgotten after retention", "files", n)
 	}
+	if _, err := r.Session.ForgetNotifications(ctx, now.Add(-r.Retention.Lines)); err != nil {
+		return err
+	}
 	n, err := r.Session.Reseal(ctx, r.Vault.NeedsReseal, r.Vault.Reseal, resealLimit)
 	if n > 0 {
 		r.Log.Info("card numbers re-encrypted under the new key", "count", n)

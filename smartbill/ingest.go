@@ -97,6 +97,9 @@ func (x *Exchange) take(ctx context.Context, in sftpio.Inbound, a arrival, total
 		return err
 	}
 	f.Reason = reason
+	if err := x.replace(ctx, f); err != nil {
+		return err
+	}
 	switch {
 	case reason != "" && f.State == store.PartnerHeld:
 		total.Held++
@@ -146,6 +149,24 @@ func (x *Exchange) sweep() error {
 // copies are the names in the scratch folder.
 const copies = "amex-*"
 
+// replace gives up a held file in whose place another one lies now.
+func (x *Exchange) replace(ctx context.Context, f store.PartnerFile) error {
+	held, err := x.Store.PartnerFiles(ctx, store.PartnerQuery{Name: f.Name, States: []store.PartnerState{store.PartnerHeld}})
+	if err != nil {
+		return err
+	}
+	for _, old := range held {
+		if old.Digest == f.Digest {
+			continue
+		}
+		old.State, old.Reason = store.PartnerRejected, "other content came in its place before it was taken"
+		if _, err := x.Session.Ingest(ctx, old, nil, nil, nil, x.Clock()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // fetch copies a file into the scratch folder and digests it on the way. What American
 // Express sends holds aliases and no card number.
 func (x *Exchange) fetch(ctx context.Context, in sftpio.Inbound, e sftpio.Entry) (path, digest string, err error) {
@@ -171,13 +192,15 @@ type said struct {
 // read reads a whole file. reason says why it is rejected; empty: it is sound.
 func (x *Exchange) read(a arrival, path string, f *store.PartnerFile) (s said, reason string, err error) {
 	open := func() (io.ReadCloser, error) { return os.Open(path) }
+	f.Kind = store.ResponseFile
+	if a.kind == smartbill.StatusFile {
+		f.Kind = store.StatusFile
+	}
 	account, known := x.account(a.se)
 	if !known {
-		f.Kind = store.StatusFile
 		return s, "no contract has the service establishment number of its name", nil
 	}
 	if a.kind == smartbill.StatusFile {
-		f.Kind = store.StatusFile
 		in, err := smartbill.OpenStatus(open, x.Tables.Status, x.Zone)
 		if err != nil {
 			return s, "", err
@@ -190,7 +213,6 @@ func (x *Exchange) read(a arrival, path string, f *store.PartnerFile) (s said, r
 			return nil
 		})
 	}
-	f.Kind = store.ResponseFile
 	in, err := smartbill.OpenResponse(open, x.Tables.Response, x.Zone)
 	if err != nil {
 		return s, "", err

@@ -116,7 +116,7 @@ type PartnerSession interface {
 	// enrolments, wallets and cards as batch.Fold says; answers are kept for ChargeAnswers; exceptions
 	// for the report. The same digest again changes nothing and returns the file as recorded.
 	// A held or rejected file is recorded with its reason alone; a held one may come again as taken or
-	// rejected. Other bytes under the name of a file that is not rejected are ErrStale.
+	// rejected, a rejected one as taken: what it was rejected for may have been ours. Other bytes under the name of a file that is not rejected are ErrStale.
 	// What a processor told, not a file, comes without a name: its events are kept, none is written twice.
 	// Events of an alias that is not known become exceptions here; so do answers that differ from
 	// an earlier one to the same key, which stays. Once American Express has answered an enrolment

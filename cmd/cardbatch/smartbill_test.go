@@ -262,6 +262,63 @@ func TestWhatAmericanExpressTellsReachesCardsMerchantAndReports(t *testing.T) {
 	}
 }
 
+func TestWhatCannotBeIsToldToNobodyUntilItIsExplained(t *testing.T) {
+	w := newAmexWorld(t)
+	url, told := toldServer(t)
+	w.write("cardbatch.yaml", strings.Replace(amexConfig, `se: "1234567890"}}`, `se: "1234567890"}, notify: {server: [enrolment_result], url: "`+url+`"}}`, 1))
+	w.write("in/1.csv", amexWallets("371881634498004;0139"))
+	w.do(0, "run")
+	requests := w.path("amex/to/SBENR_1234567890_000001.dat")
+	if err := os.Rename(requests, w.path("kept")); err != nil {
+		t.Fatal(err)
+	}
+	w.now = w.now.Add(time.Hour)
+	w.amex.Tell(amex.Event{Alias: "CUST-11", SE: "1234567890", Status: "EDU", NewExpiry: "0941"})
+	w.work()
+	if out := w.do(0, "run"); !strings.Contains(out, "1 exception in partners' files") {
+		t.Errorf("the run says nothing of the exception:\n%s", out)
+	}
+	if got := told(); len(got) > 0 {
+		t.Errorf("an update of a card that was never accepted was told: %q", got)
+	}
+	if err := os.Rename(w.path("kept"), requests); err != nil {
+		t.Fatal(err)
+	}
+	w.now = w.now.Add(-time.Minute) // it had accepted the card before
+	w.work()
+	w.now = w.now.Add(time.Hour)
+	w.do(0, "run")
+	if got := told(); len(got) != 1 || !strings.Contains(got[0], "result=Y") {
+		t.Errorf("told: %q", got)
+	}
+	if out := w.do(0, "smartbill", "exceptions"); strings.Contains(out, "CUST-11") {
+		t.Errorf("the exception is explained and still there:\n%s", out)
+	}
+	if out := w.do(0, "wallet", "show", "CUST-1"); !strings.Contains(out, "EDU") {
+		t.Errorf("want EDU:\n%s", out)
+	}
+}
+
+func TestAFileThatWasRejectedCountsOnceItsCauseIsMended(t *testing.T) {
+	w := newAmexWorld(t)
+	w.write("in/1.csv", amexWallets("371881634498004;0139"))
+	w.do(0, "run")
+	w.work()
+	name := "SBSTA_1234567890_000001.dat"
+	content, err := os.ReadFile(w.path("amex/from/" + name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.write("cardbatch.yaml", strings.Replace(amexConfig, `se: "1234567890"`, `se: "1234567899"`, 1))
+	w.do(10, "run")
+	w.write("cardbatch.yaml", amexConfig)
+	w.write("amex/from/"+name, string(content)) // put back as it was
+	w.do(0, "run")
+	if out := w.do(0, "wallet", "show", "CUST-1"); !strings.Contains(out, "EA") {
+		t.Errorf("the file that was put back was not taken:\n%s", out)
+	}
+}
+
 func TestAStatusFileThatIsEarlyDamagedOrKnownChangesNothing(t *testing.T) {
 	w := newAmexWorld(t)
 	w.write("in/1.csv", amexWallets("371881634498004;0139"))

@@ -151,7 +151,10 @@ func (c *change) takeOff(merchant batch.MerchantID, wallet batch.WalletID) error
 			return err
 		}
 	}
-	return nil
+	// No file will ever ask for these: nothing needs their numbers any more.
+	_, err = c.exec(`UPDATE cards SET sealed = NULL WHERE merchant = ?1 AND wallet_id = ?2 AND sealed IS NOT NULL AND card_index IN
+		(SELECT card_index FROM enrolments WHERE merchant = ?1 AND wallet_id = ?2 AND route = 'files' AND removal = 1 AND asked_in = '')`, string(merchant), string(wallet))
+	return err
 }
 
 // refold brings an enrolment, its card and its wallet to where all the known events lead.

@@ -51,14 +51,14 @@ func (c *change) arrived(f store.PartnerFile) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	namesake, err := c.first(`name = ? AND state <> 'rejected'`, f.Name)
+	if err != nil {
+		return 0, err
+	}
+	if namesake != 0 && namesake != id && f.State != store.PartnerRejected {
+		return 0, fmt.Errorf("%w: %s has come before with other bytes", store.ErrStale, f.Name)
+	}
 	if id == 0 {
-		namesake, err := c.first(`name = ? AND state <> 'rejected'`, f.Name)
-		if err != nil {
-			return 0, err
-		}
-		if namesake != 0 && f.State != store.PartnerRejected {
-			return 0, fmt.Errorf("%w: %s has come before with other bytes", store.ErrStale, f.Name)
-		}
 		id, err = c.insert("partner_files", `INSERT INTO partner_files (kind, se, sequence, name, created_at, state, size, digest, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
 			string(f.Kind), f.SE, f.Sequence, f.Name, micros(f.CreatedAt), string(f.State), f.Size, f.Digest, f.Reason)
 		c.exchange().File = &store.PartnerChange{ID: id, Name: f.Name, To: f.State, Size: f.Size, Digest: f.Digest}
@@ -68,11 +68,15 @@ func (c *change) arrived(f store.PartnerFile) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if known.State != store.PartnerHeld || f.State == store.PartnerHeld {
+	if known.State == f.State || known.State == store.PartnerTaken {
 		return id, errSame
 	}
-	c.exchange().File = &store.PartnerChange{ID: id, Name: known.Name, From: known.State, To: f.State, Size: known.Size, Digest: known.Digest}
-	return id, c.update("partner_files", id, `state = ?, reason = ?`, string(f.State), f.Reason)
+	if known.State == store.PartnerHeld { // it waits under the name that it came with
+		f.Kind, f.SE, f.Sequence, f.Name = known.Kind, known.SE, known.Sequence, known.Name
+	}
+	c.exchange().File = &store.PartnerChange{ID: id, Name: f.Name, From: known.State, To: f.State, Size: known.Size, Digest: known.Digest}
+	return id, c.update("partner_files", id, `kind = ?, se = ?, sequence = ?, name = ?, state = ?, reason = ?`,
+		string(f.Kind), f.SE, f.Sequence, f.Name, string(f.State), f.Reason)
 }
 
 // tell writes what a file says.

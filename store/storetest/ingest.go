@@ -216,6 +216,35 @@ var ingestTests = []test{
 		})
 		w.verified()
 	}},
+	{"a rejected file counts once what spoke against it is gone", func(w *world) {
+		w.asked("A")
+		f := theirs(store.StatusFile, 1)
+		f.State, f.Reason = store.PartnerRejected, "no contract has the service establishment number"
+		events := []batch.StatusEvent{event("A1", batch.CardAccepted, 1)}
+		_, err := w.s.Ingest(w.ctx, f, events, nil, nil, start)
+		w.must(err)
+		f.State, f.Reason = store.PartnerHeld, "number 1 is due"
+		got, err := w.s.Ingest(w.ctx, f, events, nil, nil, start)
+		w.must(err)
+		equal(w, "state", got.State, store.PartnerHeld)
+		equal(w, "status", w.status("A1"), batch.CardWaiting)
+		f.State, f.Reason = store.PartnerRejected, "replaced"
+		_, err = w.s.Ingest(w.ctx, f, nil, nil, nil, start)
+		w.must(err)
+		f.State, f.Reason = store.PartnerTaken, ""
+		got, err = w.s.Ingest(w.ctx, f, events, nil, nil, start)
+		w.must(err)
+		equal(w, "state", got.State, store.PartnerTaken)
+		equal(w, "reason", got.Reason, "")
+		equal(w, "status", w.status("A1"), batch.CardAccepted)
+		f.State = store.PartnerRejected
+		w.idle(func() {
+			got, err := w.s.Ingest(w.ctx, f, events, nil, nil, start)
+			w.must(err)
+			equal(w, "a file that was taken", got.State, store.PartnerTaken)
+		})
+		w.verified()
+	}},
 	{"a rejected file says nothing, and may come again repaired", func(w *world) {
 		w.asked("A")
 		rejected := theirs(store.StatusFile, 1)

@@ -96,9 +96,10 @@ CREATE INDEX partner_files_state ON partner_files (state, kind, se);
 -- +goose StatementBegin
 CREATE TRIGGER partner_files_transition BEFORE UPDATE OF state ON partner_files
 WHEN NEW.state <> OLD.state AND NOT CASE OLD.state
-    WHEN 'open'   THEN NEW.state = 'staged'
-    WHEN 'staged' THEN NEW.state = 'sent'
-    WHEN 'held'   THEN NEW.state IN ('taken', 'rejected')
+    WHEN 'open'     THEN NEW.state = 'staged'
+    WHEN 'staged'   THEN NEW.state = 'sent'
+    WHEN 'held'     THEN NEW.state IN ('taken', 'rejected')
+    WHEN 'rejected' THEN NEW.state IN ('taken', 'held')
     ELSE 0 END
 BEGIN
     SELECT RAISE(ABORT, 'partner_files: no such transition');
