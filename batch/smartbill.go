@@ -111,6 +111,12 @@ func (s *SmartBill) Deadline(registered time.Time) time.Time {
 	return registered.Add(s.EnrolmentDeadline)
 }
 
+// Late reports whether the result of an enrolment is overdue. A card that is taken off waits
+// for none.
+func (s *SmartBill) Late(e *Enrolment, now time.Time) bool {
+	return e.Status == CardWaiting && !e.Removal && !now.Before(s.Deadline(e.RegisteredAt))
+}
+
 // AliasOf is how American Express knows a card: the wallet's id followed by the card's index,
 // which has at least pad digits. Whether the index is padded is not published (payline facts,
 // section 5.1), so pad is a setting; 0 is no padding.

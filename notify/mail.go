@@ -88,7 +88,8 @@ func (s *Sender) message(n batch.Notification) (*gomail.Msg, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := gomail.NewMsg(gomail.WithNoDefaultUserAgent(), gomail.WithBoundary("=_"+n.ID))
+	// The library writes the boundary without quotes: it must be a token (RFC 2045, section 5.1).
+	m := gomail.NewMsg(gomail.WithNoDefaultUserAgent(), gomail.WithBoundary("_"+n.ID))
 	if err := m.From(s.post.From); err != nil {
 		return nil, errors.New("the sender is no e-mail address")
 	}

@@ -43,7 +43,7 @@ var demoDays = []demoDay{
 	{"three new cards, and payments that wait for their enrolment", []string{"01-wallets.csv", "02-payments.csv"},
 		[]amex.Event{{SE: demoSE, Alias: "NOBODY1", Status: "EA"}}},
 	{"the enrolments are answered, so the payments go out", nil,
-		[]amex.Event{{Alias: "CUST-011", Status: "EDU", NewExpiry: "0641"}, {Alias: "CUST-031", Status: "CC", Text: "lost"}}},
+		[]amex.Event{{Alias: "CUST-011", Status: "EDU", NewExpiry: "0641"}, {Alias: "CUST-031", Status: "CC", Code: "C010", Text: "lost"}}},
 	{"the payments are answered; one card has a new expiry, one is cancelled", []string{"03-payments.csv"}, nil},
 }
 
@@ -76,9 +76,11 @@ American Express   %s and %s
 			return err
 		}
 	}
-	fmt.Fprintf(a.stdout, "\nThe lines of the payments: cardbatch show PAY-20261123-01\n\n")
-	if err := a.selfAt(ctx, d, "show", "PAY-20261123-01"); err != nil {
-		return err
+	for _, look := range [][]string{{"lines", "--state", "approved,refused"}, {"wallet", "list"}, {"smartbill", "exceptions"}} {
+		fmt.Fprintf(a.stdout, "\ncardbatch %s\n\n", strings.Join(look, " "))
+		if err := a.selfAt(ctx, d, look...); err != nil {
+			return err
+		}
 	}
 	fmt.Fprintf(a.stdout, "\nOver SFTP, the merchant finds:\n\n")
 	if err := printTree(a.stdout, d.path("sftp")); err != nil {
@@ -88,7 +90,7 @@ American Express   %s and %s
 	fmt.Fprintf(a.stdout, `
 Look around:
   cardbatch --config %[1]s files
-  cardbatch --config %[1]s wallet list
+  cardbatch --config %[1]s smartbill status
   cardbatch --config %[1]s explain PAY-20261123-01 INV-9001
 `, d.config)
 	return nil
@@ -203,30 +205,43 @@ func (d *smartBillDemo) work(ctx context.Context, told []amex.Event) error {
 	if err := d.amex.Work(ctx); err != nil {
 		return err
 	}
+	d.printTaken()
+	return d.printAnswers()
+}
+
+// printTaken shows which files American Express took since the last time.
+func (d *smartBillDemo) printTaken() {
 	files := d.amex.Files()
+	if len(files) > d.taken {
+		fmt.Fprintf(d.out, "\nAmerican Express took:\n")
+	}
 	for _, f := range files[d.taken:] {
-		fmt.Fprintf(d.out, "\nAmerican Express took %s, %s", f.Name, count(f.Details, "record"))
+		fmt.Fprintf(d.out, "  %s, %s", f.Name, count(f.Details, "record"))
 		if f.Refused != "" {
-			fmt.Fprintf(d.out, ", and refused it: %s", f.Refused)
+			fmt.Fprintf(d.out, ", refused whole: %s", f.Refused)
 		}
+		fmt.Fprintln(d.out)
 	}
 	d.taken = len(files)
+}
+
+// printAnswers shows the files that American Express has put. There is no card number in them.
+func (d *smartBillDemo) printAnswers() error {
 	names, err := filepath.Glob(d.path("amex/from/*.dat"))
 	if err != nil {
 		return err
 	}
-	if len(names) == 0 {
-		return nil
+	if len(names) > 0 {
+		fmt.Fprintf(d.out, "\nIt put, with runs of spaces made one here:\n")
 	}
-	fmt.Fprintln(d.out)
 	for _, name := range names {
 		content, err := os.ReadFile(name)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(d.out, "American Express put %s, runs of spaces made one here:\n", filepath.Base(name))
+		fmt.Fprintf(d.out, "  %s\n", filepath.Base(name))
 		for line := range strings.Lines(string(content)) {
-			fmt.Fprintf(d.out, "  %s\n", strings.Join(strings.Fields(line), " "))
+			fmt.Fprintf(d.out, "    %s\n", strings.Join(strings.Fields(line), " "))
 		}
 	}
 	return nil

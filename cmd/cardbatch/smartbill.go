@@ -107,10 +107,8 @@ func (a *app) smartBillStatus(ctx context.Context, merchant batch.MerchantID, wa
 			return err
 		}
 		out.Cards[e.Status]++
-		late := false
-		if c := contracts[e.Merchant][e.Contract]; c != nil && c.SmartBill != nil && e.Status == batch.CardWaiting {
-			late = !in.clock().Before(c.SmartBill.Deadline(e.RegisteredAt))
-		}
+		c := contracts[e.Merchant][e.Contract]
+		late := c != nil && c.SmartBill != nil && c.SmartBill.Late(&e, in.clock())
 		if late {
 			out.Late++
 		}
