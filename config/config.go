@@ -94,6 +94,7 @@ type Contract struct {
 type SmartBill struct {
 	Via      string        `yaml:"via" enum:"files payline" doc:"Who talks to American Express: this program by files, or Payline. Empty: the contract has no SmartBill."`
 	SE       string        `yaml:"se" example:"\"1234567890\"" doc:"Service establishment number, ten digits; it fixes the currency. With via: files."`
+	AliasPad int           `yaml:"alias_pad" default:"0" min:"0" max:"3" unit:"digits" doc:"Least digits of a card's index in its alias; 0: it is not padded. American Express says which."`
 	Deadline time.Duration `yaml:"enrolment_deadline" default:"48h" min:"1h" max:"720h" doc:"How long a payment waits for the enrolment of its card; then it is refused. Cards that wait longer are reported."`
 	CutOff   CutOff        `yaml:"cut_off" doc:"Until when a payment counts for its day."`
 }

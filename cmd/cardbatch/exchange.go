@@ -109,7 +109,7 @@ func smartBill(c config.Contract) *batch.SmartBill {
 	zone, _ := time.LoadLocation(c.SmartBill.CutOff.TimeZone)
 	at, _ := time.Parse("15:04", string(c.SmartBill.CutOff.At))
 	return &batch.SmartBill{
-		Route: batch.SmartBillRoute(c.SmartBill.Via), SE: c.SmartBill.SE, EnrolmentDeadline: c.SmartBill.Deadline,
+		Route: batch.SmartBillRoute(c.SmartBill.Via), SE: c.SmartBill.SE, AliasPad: c.SmartBill.AliasPad, EnrolmentDeadline: c.SmartBill.Deadline,
 		CutOff: batch.CutOff{
 			At: time.Duration(at.Hour())*time.Hour + time.Duration(at.Minute())*time.Minute, Zone: zone,
 			Calendar: batch.Calendar{EveryDay: c.SmartBill.CutOff.Calendar == "every-day", Closed: c.SmartBill.CutOff.Closed},
