@@ -270,8 +270,8 @@ func judgePayment(l *Line, f Facts) Ruling {
 	if r := judgeSchedule(l, f, card.Expiry); r != (Ruling{}) {
 		return r
 	}
-	if f.Contract.viaFiles() && l.AgreementID == "" {
-		return Ruling{} // the enrolment stands for the first transaction; a charge file has no chaining reference
+	if card.Status.Enrolled() && l.AgreementID == "" {
+		return Ruling{} // the enrolment with American Express stands for the first transaction
 	}
 	return judgeSeries(l, f, card.Expiry, card.Fingerprint, card.NetworkTransaction)
 }

@@ -54,6 +54,10 @@ func TestRulesOfSmartBillPayments(t *testing.T) {
 			s.facts.Contract.SmartBill = nil
 		}, "02505"},
 		{"via payline, a card without an enrolment is one like others", DoImmediateWalletPayment, func(s *scene) { amex(s, ViaPayline, CardActive) }, ""},
+		{"via payline too, the enrolment stands for the first transaction", DoImmediateWalletPayment, func(s *scene) {
+			amex(s, ViaPayline, CardAccepted)
+			s.facts.Contract.UnknownSeries = RefuseUnknownSeries
+		}, ""},
 		{"and other types are as before", DoImmediateWalletPayment, func(s *scene) { amex(s, ViaPayline, CardActive); s.facts.Wallet.Cards[0].Type = "VISA" }, ""},
 		{"and their dates count", DoImmediateWalletPayment, func(s *scene) {
 			amex(s, ViaPayline, CardActive)

@@ -48,7 +48,7 @@ func (g *Gateway) enrolment(w *wallet, c *card) string {
 // PU with one or none, CC. It may do so before the caller has seen that the enrolment was accepted.
 func (g *Gateway) Tell(walletID string, index int, status, expiry string) error {
 	if !slices.Contains([]string{expiryUpdated, productUpdated, cardCancelled}, status) {
-		return fmt.Errorf("American Express changes a card to %s, %s or %s", expiryUpdated, productUpdated, cardCancelled)
+		return fmt.Errorf("a card is changed to %s, %s or %s", expiryUpdated, productUpdated, cardCancelled)
 	}
 	if expiry != "" && (!isExpiry(expiry) || status == cardCancelled) || expiry == "" && status == expiryUpdated {
 		return fmt.Errorf("%s needs an expiry MMYY, %s may have one, %s none", expiryUpdated, productUpdated, cardCancelled)
@@ -67,7 +67,7 @@ func (g *Gateway) Tell(walletID string, index int, status, expiry string) error 
 	}
 	switch before := g.enrolment(w, c); before {
 	case "", enrolmentRefused, cardCancelled:
-		return errors.New("American Express does not have the card on its list")
+		return errors.New("the card is not on the list of American Express")
 	}
 	c.Told, c.ToldAt, c.Expiry = status, g.now().UnixMilli(), stage.Or(expiry, c.Expiry)
 	return g.commit(&event{Wallet: w})
