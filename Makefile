@@ -20,7 +20,7 @@ build: ## build bin/cardbatch
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/cardbatch
 
 .PHONY: demo
-demo: build ## the whole job on loopback in ./demo; GATEWAY=payline and others
+demo: build ## the whole job on loopback in ./demo; GATEWAY=payline, smartbill and others
 	$(BIN) demo demo --gateway $(GATEWAY)
 
 .PHONY: deps

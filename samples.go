@@ -4,7 +4,7 @@ package cardbatch
 
 import "embed"
 
-// Samples holds testdata/demo/*.csv.
+// Samples holds testdata/demo/*.csv and testdata/demo-smartbill/*.csv.
 //
-//go:embed testdata/demo/*.csv
+//go:embed testdata/demo/*.csv testdata/demo-smartbill/*.csv
 var Samples embed.FS

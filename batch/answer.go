@@ -20,6 +20,7 @@ type Answer struct {
 	CardExpiry          string // MMYY
 	CardType            string
 	PaymentRecord       string
+	ValueDate           string    // YYYY-MM-DD on which the money counts, where the gateway says it
 	IsDuplicate         bool      // answered again from an earlier line with the same reference and content
 	RetryNotBefore      time.Time // zero when the gateway gave no such advice
 }

@@ -8,6 +8,9 @@ type cardRange struct {
 	lengths  uint32 // bit n is set when n digits are possible
 }
 
+// TypeAmex is the type of the cards of American Express SmartBill.
+const TypeAmex = "AMEX"
+
 func lengths(list ...int) (set uint32) {
 	for _, n := range list {
 		set |= 1 << n
@@ -21,8 +24,8 @@ var cardRanges = []cardRange{
 	{"VISA", 4, 4, lengths(13, 16, 19)},
 	{"MASTERCARD", 51, 55, lengths(16)},
 	{"MASTERCARD", 2221, 2720, lengths(16)},
-	{"AMEX", 34, 34, lengths(15)},
-	{"AMEX", 37, 37, lengths(15)},
+	{TypeAmex, 34, 34, lengths(15)},
+	{TypeAmex, 37, 37, lengths(15)},
 	{"DISCOVER", 6011, 6011, lengths(16, 17, 18, 19)},
 	{"DISCOVER", 644, 649, lengths(16, 17, 18, 19)},
 	{"DISCOVER", 65, 65, lengths(16, 17, 18, 19)},

@@ -20,6 +20,8 @@ type Contract struct {
 	// keeps the contract's wallets; empty: Gateway keeps them.
 	Account       GatewayName
 	UnknownSeries SeriesPolicy
+	Notices       NoticeRoutes   // whom to tell of what
+	SmartBill     *SmartBill     // nil: its American Express cards are cards like others
 	Zone          *time.Location // of the merchant
 }
 
@@ -52,9 +54,15 @@ func (c *Contract) sameAccount(made, asked GatewayName) bool {
 }
 
 func (c *Contract) acceptsType(cardType string) bool {
+	if c.viaFiles() && cardType != TypeAmex {
+		return false
+	}
 	return len(c.CardTypes) == 0 || cardType == "" || slices.Contains(c.CardTypes, cardType)
 }
 
 func (c *Contract) acceptsCurrency(currency money.Currency) bool {
 	return len(c.Currencies) == 0 || slices.Contains(c.Currencies, currency)
 }
+
+// viaFiles reports whether the contract's cards are charged by American Express SmartBill files.
+func (c *Contract) viaFiles() bool { return c.SmartBill != nil && c.SmartBill.Route == ViaFiles }

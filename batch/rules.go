@@ -1,7 +1,6 @@
 package batch
 
 import (
-	"slices"
 	"strconv"
 	"time"
 )
@@ -36,6 +35,8 @@ const (
 	CodeCardIndex         = "02518"
 	CodeNotEnabled        = "02519"
 	CodeCardInWallet      = "02521"
+	CodeSmartBillField    = "02522"
+	CodeNotEnrolled       = "02523"
 	CodeNumberAndToken    = "02538"
 	CodeResetUnsupported  = "02600"
 	CodeResetDone         = "02601"
@@ -95,7 +96,8 @@ type Facts struct {
 	Wallet      *Wallet     // nil: unknown
 	Original    *Transaction
 	Agreement   *Agreement
-	Fingerprint string // of the card number in the line, if any
+	Enrolment   *Enrolment // with American Express, of the card that the line means; nil: none
+	Fingerprint string     // of the card number in the line, if any
 	Now         time.Time
 }
 
@@ -140,6 +142,9 @@ func judgeContract(l *Line, f Facts) Ruling {
 	if !f.Available {
 		return refuse(CodeUnavailable, "")
 	}
+	if f.Contract.viaFiles() {
+		return judgeByFile(l)
+	}
 	return Ruling{}
 }
 
@@ -173,12 +178,16 @@ func judgeWallet(l *Line, f Facts) Ruling {
 		if l.CardIndex != "" && card.Status != CardDisabled {
 			return refuse(CodeNotEnabled, "the card is not disabled")
 		}
+		return judgeEnabling(l, f, card)
 	case DisableWallet, UpdateWallet:
 		if f.Wallet.Status == WalletDisabled || (hasCard && card.Status == CardDisabled) {
 			return refuse(CodeWalletDisabled, "")
 		}
 	}
 	if l.Command == UpdateWallet && !(l.CardNumber.IsZero() && l.CardToken == "") {
+		if r := judgeReplacement(l, f, card); r != (Ruling{}) {
+			return r
+		}
 		for _, other := range f.Wallet.Cards {
 			if f.Fingerprint != "" && other.Fingerprint == f.Fingerprint && other.Index != card.Index {
 				return refuse(CodeCardInWallet, "")
@@ -244,13 +253,25 @@ func judgePayment(l *Line, f Facts) Ruling {
 		return refuse(CodeCardIndex, "")
 	case card.Status == CardDisabled:
 		return refuse(CodeWalletDisabled, "the card is disabled")
+	case card.Status.Ended() || f.Contract.SmartBill != nil && card.Type == TypeAmex:
+		if r := judgeEnrolled(f, card); r != (Ruling{}) {
+			return r
+		}
+	}
+	switch {
+	case f.Contract.SmartBill != nil && card.Status.Enrolled():
+		// American Express charges the account behind the alias, and tells a new date in its own time.
 	case card.Status == CardExpired || card.Expiry != "" && Expired(card.Expiry, f.Now.In(f.Contract.Zone)):
 		return refuse(CodeCardExpired, "")
-	case !f.Contract.acceptsType(card.Type):
+	}
+	if !f.Contract.acceptsType(card.Type) {
 		return refuse(CodeCardTypeRefused, "")
 	}
 	if r := judgeSchedule(l, f, card.Expiry); r != (Ruling{}) {
 		return r
+	}
+	if card.Status.Enrolled() && l.AgreementID == "" {
+		return Ruling{} // the enrolment with American Express stands for the first transaction
 	}
 	return judgeSeries(l, f, card.Expiry, card.Fingerprint, card.NetworkTransaction)
 }
@@ -419,27 +440,3 @@ func CardIndexOf(l *Line) int {
 
 // CardOf returns the wallet's card that the line names.
 func (l *Line) CardOf(w *Wallet) (Card, bool) { return w.Card(CardIndexOf(l)) }
-
-// Expired reports whether a card with the expiry (MMYY) is expired at the time:
-// it lives to the end of its month.
-func Expired(expiry string, at time.Time) bool {
-	if len(expiry) != 4 {
-		return false
-	}
-	month, err1 := strconv.Atoi(expiry[:2])
-	year, err2 := strconv.Atoi(expiry[2:])
-	if err1 != nil || err2 != nil {
-		return false
-	}
-	return !at.Before(time.Date(2000+year, time.Month(month)+1, 1, 0, 0, 0, 0, at.Location()))
-}
-
-// PutCard writes the card at its index, keeping the cards in order.
-func (w *Wallet) PutCard(c Card) {
-	i, found := slices.BinarySearchFunc(w.Cards, c.Index, func(have Card, index int) int { return have.Index - index })
-	if found {
-		w.Cards[i] = c
-		return
-	}
-	w.Cards = slices.Insert(w.Cards, i, c)
-}

@@ -2,14 +2,15 @@ package batch
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 )
 
-// docs/states.md draws and lists the transitions of lines and files: those of the
-// tables, each once, and no other.
+// docs/states.md draws and lists the transitions of lines, files and enrolments: those of
+// the tables, each once, and no other.
 func TestThePageOfStatesShowsTheTransitionsInForce(t *testing.T) {
 	content, err := os.ReadFile("../docs/states.md")
 	if err != nil {
@@ -22,6 +23,7 @@ func TestThePageOfStatesShowsTheTransitionsInForce(t *testing.T) {
 	}{
 		{"\n## Line\n", "<!-- transitions of a line:", transitions(LineStates, LineState.Next)},
 		{"\n## File\n", "<!-- transitions of a file:", transitions(FileStates, FileState.Next)},
+		{"\n## Enrolment\n", "<!-- transitions of an enrolment:", transitions(cardStatuses, believed)},
 	} {
 		var drawn, listed []string
 		for row := range strings.Lines(between(t, between(t, page, thing.heading, "\n## "), "```mermaid\n", "```")) {
@@ -43,6 +45,16 @@ func TestThePageOfStatesShowsTheTransitionsInForce(t *testing.T) {
 			}
 		}
 	}
+}
+
+var cardStatuses = slices.Collect(maps.Keys(eventRank))
+
+// believed lists the statuses that Fold goes on to, contradictions that it believes included.
+func believed(from CardStatus) []CardStatus {
+	return slices.DeleteFunc(slices.Clone(cardStatuses), func(to CardStatus) bool {
+		takes, _ := step(from, to)
+		return from == to || !takes
+	})
 }
 
 func transitions[S ~string](states []S, next func(S) []S) []string {

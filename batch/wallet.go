@@ -1,6 +1,8 @@
 package batch
 
 import (
+	"slices"
+	"strconv"
 	"time"
 
 	"cardbatch/money"
@@ -56,6 +58,30 @@ func (w *Wallet) Card(index int) (Card, bool) {
 		}
 	}
 	return Card{}, false
+}
+
+// PutCard writes the card at its index, keeping the cards in order.
+func (w *Wallet) PutCard(c Card) {
+	i, found := slices.BinarySearchFunc(w.Cards, c.Index, func(have Card, index int) int { return have.Index - index })
+	if found {
+		w.Cards[i] = c
+		return
+	}
+	w.Cards = slices.Insert(w.Cards, i, c)
+}
+
+// Expired reports whether a card with the expiry (MMYY) is expired at the time:
+// it lives to the end of its month.
+func Expired(expiry string, at time.Time) bool {
+	if len(expiry) != 4 {
+		return false
+	}
+	month, err1 := strconv.Atoi(expiry[:2])
+	year, err2 := strconv.Atoi(expiry[2:])
+	if err1 != nil || err2 != nil {
+		return false
+	}
+	return !at.Before(time.Date(2000+year, time.Month(month)+1, 1, 0, 0, 0, 0, at.Location()))
 }
 
 // Card is one card of a wallet. A gateway's token stands for its number; the
@@ -138,6 +164,7 @@ type Changes struct {
 	ClearOpen   *WalletID  // the wallet's open line has its outcome
 	Transaction *FollowUp  // what a follow-up did to its original
 	Agreement   *Agreement // written as given
+	Enrolment   *Enrolment // a new one, ID 0
 }
 
 // FollowUp is what an approved follow-up did to its original transaction.

@@ -24,7 +24,9 @@ func (c *Config) check() Problems {
 	k.zone("time_zone", c.TimeZone)
 	k.merchants()
 	k.contracts()
+	k.establishments()
 	k.gateways()
+	k.exchanges()
 	k.remotes()
 	k.sources()
 	k.folders()
@@ -106,6 +108,7 @@ func (k *checker) contracts() {
 		for j, currency := range c.Currencies {
 			k.currency(fmt.Sprintf("%s.currencies[%d]", at, j), currency)
 		}
+		k.smartBill(at, &k.Contracts[i])
 		key := [2]string{c.Merchant, c.ID}
 		if j, twice := first[key]; twice && c.ID != "" {
 			k.problem(at+".id", "is the id of contracts[%d] of the same merchant already; ids must differ", j)
@@ -144,7 +147,12 @@ func (k *checker) gateways() {
 		at := fmt.Sprintf("gateways[%d]", i)
 		g := &k.Gateways[i]
 		switch {
+		case g.Kind == "smartbill" && (g.Exchange == "" || len(k.Exchanges) == 0):
+			k.problem(at+".exchange", "must name an exchange of this file")
+		case g.Kind == "smartbill":
+			k.named(at+".exchange", g.Exchange, "exchange", names(k.Exchanges, func(x Exchange) string { return x.Name }))
 		case g.Endpoint == "":
+			k.problem(at+".endpoint", "is missing")
 		case g.Embedded():
 			if k.Environment == "LIVE" {
 				k.problem(at+".endpoint", "the embedded simulator charges nobody; it is for TEST only")
@@ -224,6 +232,83 @@ var testWords = []string{"test", "homologation", "mtf", "sandbox", "uat", "stagi
 func saysTest(host string) bool {
 	words := strings.FieldsFunc(strings.ToLower(host), func(c rune) bool { return !unicode.IsLetter(c) })
 	return slices.ContainsFunc(words, func(w string) bool { return slices.Contains(testWords, w) })
+}
+
+func (k *checker) exchanges() {
+	remotes := names(k.Remotes, func(r Remote) string { return r.Name })
+	for i, x := range k.Exchanges {
+		at := fmt.Sprintf("exchanges[%d]", i)
+		k.zone(at+".time_zone", x.TimeZone)
+		k.named(at+".inbound.remote", x.Inbound.Remote, "remote", remotes)
+		k.named(at+".outbound.remote", x.Outbound.Remote, "remote", remotes)
+		if k.place(x.Inbound.Remote, x.Inbound.Folder) == k.place(x.Outbound.Remote, x.Outbound.Folder) {
+			k.problem(at+".inbound.folder", "is the outbound folder too; our own files would be read as American Express'")
+		}
+	}
+	k.unique("gateways", "exchange", names(k.Gateways, func(g Gateway) string { return g.Exchange }))
+	k.unique("exchanges", "name", names(k.Exchanges, func(x Exchange) string { return x.Name }))
+}
+
+// establishments checks that what American Express tells by service establishment, and what a
+// desk finds by contract, is about one merchant.
+func (k *checker) establishments() {
+	type at struct{ gateway, contract string }
+	bySE, byID := map[string]int{}, map[at]int{}
+	for i, c := range k.Contracts {
+		if c.SmartBill.Via != "files" {
+			continue
+		}
+		if j, taken := bySE[c.SmartBill.SE]; taken && k.Contracts[j].Merchant != c.Merchant {
+			k.problem(fmt.Sprintf("contracts[%d].smartbill.se", i), "is that of contracts[%d], of another merchant; each needs its own", j)
+		} else {
+			bySE[c.SmartBill.SE] = i
+		}
+		if j, taken := byID[at{c.Gateway, c.ID}]; taken && k.Contracts[j].Merchant != c.Merchant {
+			k.problem(fmt.Sprintf("contracts[%d].id", i), "is that of contracts[%d] at the same gateway, of another merchant; each needs its own", j)
+		} else {
+			byID[at{c.Gateway, c.ID}] = i
+		}
+	}
+}
+
+// smartBill checks that a contract's route is one that its gateway can go.
+func (k *checker) smartBill(at string, c *Contract) {
+	kind := ""
+	for _, g := range k.Gateways {
+		if g.Name == c.Gateway {
+			kind = g.Kind
+		}
+	}
+	switch {
+	case c.SmartBill.Via == "files" && kind != "smartbill":
+		k.problem(at+".smartbill.via", "goes with a gateway of kind smartbill")
+	case c.SmartBill.Via != "files" && kind == "smartbill":
+		k.problem(at+".smartbill.via", "must be files: the contract's gateway is American Express")
+	case c.SmartBill.Via == "payline" && kind != "payline":
+		k.problem(at+".smartbill.via", "goes with a gateway of kind payline")
+	}
+	if c.SmartBill.Via == "files" && (len(c.SmartBill.SE) != 10 || strings.Trim(c.SmartBill.SE, "0123456789") != "") {
+		k.problem(at+".smartbill.se", "must be the ten digits of the service establishment number")
+	}
+	if c.SmartBill.Via == "files" && len(c.Currencies) != 1 {
+		k.problem(at+".currencies", "must name one currency: the service establishment number fixes it")
+	}
+	k.zone(at+".smartbill.cut_off.time_zone", c.SmartBill.CutOff.TimeZone)
+	for i, day := range c.SmartBill.CutOff.Closed {
+		if _, err := time.Parse(time.DateOnly, day); err != nil {
+			k.problem(fmt.Sprintf("%s.smartbill.cut_off.closed[%d]", at, i), "must be a date, YYYY-MM-DD")
+		}
+	}
+	k.named(at+".follow_up.source", c.FollowUp.Source, "source", names(k.Sources, func(s Source) string { return s.Name }))
+	if _, err := time.Parse(time.DateOnly, c.FollowUp.Since); err != nil && c.FollowUp.Since != "" {
+		k.problem(at+".follow_up.since", "must be a date, YYYY-MM-DD")
+	}
+	if len(c.Notify.Server) > 0 && c.Notify.URL == "" {
+		k.problem(at+".notify.url", "is missing: the merchant's server is to be told")
+	}
+	if len(c.Notify.Mail) > 0 && k.Notify.Mail.Host == "" {
+		k.problem(at+".notify.mail", "needs notify.mail.host: e-mails are to be sent")
+	}
 }
 
 func (k *checker) remotes() {

@@ -36,6 +36,8 @@ type Config struct {
 	Merchants   []Merchant `yaml:"merchants" required:"true" doc:"Who bills."`
 	Contracts   []Contract `yaml:"contracts" required:"true" doc:"Acceptance contracts: what a merchant may charge, and through which gateway."`
 	Gateways    []Gateway  `yaml:"gateways" required:"true" doc:"Accounts at processors."`
+	Exchanges   []Exchange `yaml:"exchanges" doc:"Folders shared with a partner: American Express SmartBill by files."`
+	Notify      Notify     `yaml:"notify" doc:"How notifications leave."`
 	Remotes     []Remote   `yaml:"remotes" doc:"SFTP servers that sources read from and write to."`
 	Sources     []Source   `yaml:"sources" required:"true" doc:"Inbound folders, each with the outbound folder of its answers."`
 	Run         Run        `yaml:"run" doc:"How a run works."`
@@ -75,21 +77,90 @@ type Lookalike struct {
 
 // Contract is an acceptance contract.
 type Contract struct {
-	ID              string   `yaml:"id" required:"true" example:"\"1234567\"" doc:"As in the contract column. Unique per merchant."`
-	Merchant        string   `yaml:"merchant" required:"true" example:"acme" doc:"The merchant it belongs to."`
-	Gateway         string   `yaml:"gateway" required:"true" example:"mastercard-eu" doc:"The gateway that charges."`
-	CardTypes       []string `yaml:"card_types" example:"[VISA, MASTERCARD]" doc:"Accepted card types. Default: every type."`
-	Currencies      []string `yaml:"currencies" example:"[EUR]" doc:"Accepted currencies, ISO 4217 alphabetic. Default: every currency."`
-	MerchantSource  bool     `yaml:"merchant_source" default:"true" doc:"The gateway account allows MERCHANT as the source of a payment. Without it, merchant-initiated lines are refused."`
-	Reauthorization bool     `yaml:"reauthorization" default:"false" doc:"The contract has the option to authorize an earlier payment again (doReAuthorization)."`
-	UnknownSeries   string   `yaml:"unknown_series" default:"refuse" enum:"refuse hold send" doc:"What happens to a merchant-initiated payment whose series has no first transaction on record."`
+	ID              string         `yaml:"id" required:"true" example:"\"1234567\"" doc:"As in the contract column. Unique per merchant."`
+	Merchant        string         `yaml:"merchant" required:"true" example:"acme" doc:"The merchant it belongs to."`
+	Gateway         string         `yaml:"gateway" required:"true" example:"mastercard-eu" doc:"The gateway that charges."`
+	CardTypes       []string       `yaml:"card_types" example:"[VISA, MASTERCARD]" doc:"Accepted card types. Default: every type."`
+	Currencies      []string       `yaml:"currencies" example:"[EUR]" doc:"Accepted currencies, ISO 4217 alphabetic. Default: every currency."`
+	MerchantSource  bool           `yaml:"merchant_source" default:"true" doc:"The gateway account allows MERCHANT as the source of a payment. Without it, merchant-initiated lines are refused."`
+	Reauthorization bool           `yaml:"reauthorization" default:"false" doc:"The contract has the option to authorize an earlier payment again (doReAuthorization)."`
+	SmartBill       SmartBill      `yaml:"smartbill" doc:"American Express SmartBill for the cards of this contract."`
+	FollowUp        FollowUp       `yaml:"follow_up" doc:"Daily files of what became of the contract's transactions (docs/followup-files.md)."`
+	Notify          ContractNotify `yaml:"notify" doc:"Which notifications the contract wants."`
+	UnknownSeries   string         `yaml:"unknown_series" default:"refuse" enum:"refuse hold send" doc:"What happens to a merchant-initiated payment whose series has no first transaction on record."`
+}
+
+// SmartBill is how the American Express cards of a contract are enrolled and charged.
+type SmartBill struct {
+	Via      string        `yaml:"via" enum:"files payline" doc:"Who talks to American Express: this program by files, or Payline. Empty: the contract has no SmartBill."`
+	SE       string        `yaml:"se" example:"\"1234567890\"" doc:"Service establishment number, ten digits; it fixes the currency. With via: files."`
+	AliasPad int           `yaml:"alias_pad" default:"0" min:"0" max:"3" unit:"digits" doc:"Least digits of a card's index in its alias; 0: it is not padded. American Express says which."`
+	Deadline time.Duration `yaml:"enrolment_deadline" default:"48h" min:"1h" max:"720h" doc:"How long a payment waits for the enrolment of its card; then it is refused. Cards that wait longer are reported."`
+	CutOff   CutOff        `yaml:"cut_off" doc:"Until when a payment counts for its day."`
+}
+
+// CutOff is a time of the day, and the days that count.
+type CutOff struct {
+	At       TimeOfDay `yaml:"at" default:"17:00" doc:"Payments sent from then on count for the next working day."`
+	TimeZone string    `yaml:"time_zone" default:"Europe/Paris" doc:"IANA time zone of that clock."`
+	Calendar string    `yaml:"calendar" default:"target" enum:"target every-day" doc:"Working days: Monday to Friday without the holidays of TARGET, or every day."`
+	Closed   []string  `yaml:"closed" example:"[2026-12-24]" doc:"Further days without work."`
+}
+
+// FollowUp is the daily files of a contract.
+type FollowUp struct {
+	Files    []string `yaml:"files" enum:"transactions payments" doc:"Which files are made. Default: none."`
+	Source   string   `yaml:"source" example:"acme-billing" doc:"The source whose outbound folder they go to. Default: the first one of the merchant."`
+	Encoding string   `yaml:"encoding" default:"ISO-8859-1" enum:"ISO-8859-1 UTF-8" doc:"How they are written."`
+	Since    string   `yaml:"since" example:"2026-12-01" doc:"First day, YYYY-MM-DD. Default: that of the merchant's first file."`
+}
+
+// ContractNotify says which events of a contract are told, and how (docs/notifications.md).
+type ContractNotify struct {
+	Mail   []string `yaml:"mail" enum:"enrolment_result card_expiring" doc:"Events that the wallet's holder is told by e-mail."`
+	Server []string `yaml:"server" enum:"enrolment_result card_cancelled wallet_created instalment_paid wallet_payment" doc:"Events that the merchant's server is told by HTTP GET."`
+	URL    string   `yaml:"url" example:"https://www.example.com/notify" doc:"The merchant's server."`
+}
+
+// Notify is how notifications leave.
+type Notify struct {
+	Mail      Mail          `yaml:"mail" doc:"The mail server."`
+	Templates Path          `yaml:"templates" example:"templates" doc:"Folder of templates that replace shipped ones."`
+	Timeout   time.Duration `yaml:"timeout" default:"30s" min:"1s" max:"10m" doc:"How long a mail server or a merchant's server may take."`
+}
+
+// Mail is the mail server that takes e-mails.
+type Mail struct {
+	Host     string `yaml:"host" example:"smtp.example.com" doc:"Host name. Empty: no e-mail leaves."`
+	Port     int    `yaml:"port" default:"587" min:"1" max:"65535" unit:"TCP port" doc:"Where it listens."`
+	TLS      string `yaml:"tls" default:"starttls" enum:"starttls implicit none" doc:"How the connection is protected; none is for a server on this machine."`
+	User     string `yaml:"user" example:"cardbatch" doc:"The account there. Empty: none is needed."`
+	Password Secret `yaml:"password" example:"env:ACME_SMTP_PASSWORD" doc:"Its password."`
+	From     string `yaml:"from" example:"billing@example.com" doc:"Sender of the e-mails."`
+}
+
+// Exchange is the pair of folders shared with American Express, and how its files are written.
+type Exchange struct {
+	Name     string   `yaml:"name" required:"true" example:"amex" doc:"Its name here."`
+	Outbound Outbound `yaml:"outbound" doc:"Where our files go: enrolments and charges."`
+	Inbound  Inbound  `yaml:"inbound" doc:"Where its files come from: statuses and responses."`
+	TimeZone string   `yaml:"time_zone" default:"UTC" doc:"IANA time zone of the times in the files."`
+	Layouts  Layouts  `yaml:"layouts" doc:"Tables that replace the shipped ones (docs/layouts.md)."`
+}
+
+// Layouts are tables of an operator's own.
+type Layouts struct {
+	Enrolment Path `yaml:"enrolment" example:"layouts/enrolment.yaml" doc:"Default: the shipped smartbill-enrolment."`
+	Status    Path `yaml:"status" example:"layouts/status.yaml" doc:"Default: the shipped smartbill-status."`
+	Charge    Path `yaml:"charge" example:"layouts/charge.yaml" doc:"Default: the shipped smartbill-charge."`
+	Response  Path `yaml:"response" example:"layouts/response.yaml" doc:"Default: the shipped smartbill-response."`
 }
 
 // Gateway is an account at a processor.
 type Gateway struct {
 	Name            string            `yaml:"name" required:"true" example:"mastercard-eu" doc:"Its name here, and in results."`
-	Kind            string            `yaml:"kind" required:"true" enum:"mastercard mastercard-batch payline lyra paysafe" doc:"What the processor speaks."`
-	Endpoint        string            `yaml:"endpoint" required:"true" example:"https://test-gateway.mastercard.com" doc:"Base URL without path, or 'embedded:' for the simulator inside the program (TEST only)."`
+	Kind            string            `yaml:"kind" required:"true" enum:"mastercard mastercard-batch payline lyra paysafe smartbill" doc:"What the processor speaks."`
+	Endpoint        string            `yaml:"endpoint" example:"https://test-gateway.mastercard.com" doc:"Base URL without path, or 'embedded:' for the simulator inside the program (TEST only). Mandatory, but for smartbill."`
 	Fallbacks       []string          `yaml:"fallbacks" example:"[https://homologation-cc.payline.com]" doc:"Payline: further endpoints of the same account, tried in this order where nothing can be charged twice."`
 	Directory       string            `yaml:"directory" example:"https://homologation-payment.payline.com" doc:"Payline: base URL of the directory of endpoints. Empty: none is asked."`
 	MerchantID      string            `yaml:"merchant_id" example:"TESTACME" doc:"The account's id at the processor: merchant profile, merchant, shop, or account number. Mandatory unless embedded."`
@@ -98,7 +169,8 @@ type Gateway struct {
 	Password        Secret            `yaml:"password" example:"env:ACME_GATEWAY_PASSWORD" doc:"The account's API password or access key. Mandatory unless embedded."`
 	Account         string            `yaml:"account" example:"mastercard-eu" doc:"Another gateway that speaks for the same account and keeps its wallets: mastercard-batch beside mastercard."`
 	Version         int               `yaml:"version" default:"0" min:"0" max:"999" unit:"interface version, 0 for the newest that the program knows" doc:"Version of the processor's interface: Mastercard 74 to 100, Payline 4 to 34."`
-	BatchLines      int               `yaml:"batch_lines" default:"5000" min:"1" max:"18000" unit:"lines" doc:"mastercard-batch: most lines of a batch."`
+	Exchange        string            `yaml:"exchange" example:"amex" doc:"smartbill: the exchange by which American Express is reached."`
+	BatchLines      int               `yaml:"batch_lines" default:"5000" min:"1" max:"18000" unit:"lines" doc:"mastercard-batch and smartbill: most lines of a batch, or of a charge file."`
 	Tokens          string            `yaml:"tokens" default:"generated" enum:"generated supplied" doc:"Mastercard: who names a card's token: the processor ('generated'), or this program ('supplied', for repositories that accept ids from the merchant)."`
 	Currency        string            `yaml:"currency" default:"EUR" doc:"Paysafe: the currency of merchant_id; an account has one. Lyra: of the verification that comes with a new token; the shop's acquirer must take it."`
 	SeriesRevokedBy []string          `yaml:"series_revoked_by" example:"[\"82\"]" doc:"Lyra: the banks' codes that revoke one series of payments; the published lists disagree, ask the acquirer. Default: 82 and 84. Code 83 revokes every series of a card without being listed."`

@@ -94,7 +94,7 @@ func TestProblemsSayWhereAndWhatToDo(t *testing.T) {
 		{"a word that is not accepted", "ready: done-file", "ready: donefile",
 			`46:14: sources[1].inbound.ready: must be one of stable done-file rename trailer; did you mean done-file?`},
 		{"a word far from any accepted one", "kind: mastercard", "kind: paypal",
-			`16:11: gateways[0].kind: must be one of mastercard mastercard-batch payline lyra paysafe`},
+			`16:11: gateways[0].kind: must be one of mastercard mastercard-batch payline lyra paysafe smartbill`},
 		{"a yes that is no true", "    key: keys/id\n", "    key: keys/id\n    agent: yes\n",
 			`27:12: remotes[0].agent: must be true or false`},
 		{"a number in words", "consecutive: 3", "consecutive: three",
@@ -227,6 +227,52 @@ func TestProblemsSayWhereAndWhatToDo(t *testing.T) {
 	}
 }
 
+// twoAtAmex has two merchants whose cards American Express charges by files.
+const twoAtAmex = `environment: TEST
+merchants: [{id: acme}, {id: zeta}]
+contracts:
+  - {merchant: acme, id: "1", gateway: amex, card_types: [AMEX], currencies: [EUR], smartbill: {via: files, se: "1234567890"}}
+  - {merchant: zeta, id: "2", gateway: amex, card_types: [AMEX], currencies: [EUR], smartbill: {via: files, se: "1234567891"}}
+gateways: [{name: amex, kind: smartbill, exchange: amex}]
+exchanges: [{name: amex, inbound: {folder: from, ready: rename}, outbound: {folder: to}}]
+sources: [{name: in, merchants: [acme, zeta], inbound: {folder: in, ready: rename}, outbound: {folder: out}}]
+`
+
+func TestProblemsOfSmartBillSayWhereAndWhatToDo(t *testing.T) {
+	if _, err := parse(t, twoAtAmex, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct{ name, old, new, want string }{
+		{"two merchants under one service establishment", "1234567891", "1234567890",
+			`5:113: contracts[1].smartbill.se: is that of contracts[0], of another merchant; each needs its own`},
+		{"two merchants under one contract", `id: "2"`, `id: "1"`,
+			`5:26: contracts[1].id: is that of contracts[0] at the same gateway, of another merchant; each needs its own`},
+		{"a service establishment of nine digits", "1234567891", "123456789",
+			`5:113: contracts[1].smartbill.se: must be the ten digits of the service establishment number`},
+		{"a route of another gateway", `{via: files, se: "1234567891"}`, "{via: payline}",
+			`5:102: contracts[1].smartbill.via: must be files: the contract's gateway is American Express`},
+		{"two currencies under one service establishment", `currencies: [EUR], smartbill: {via: files, se: "1234567891"}`, `currencies: [EUR, JPY], smartbill: {via: files, se: "1234567891"}`,
+			`5:78: contracts[1].currencies: must name one currency: the service establishment number fixes it`},
+		{"an exchange of two gateways", "gateways: [", "gateways: [{name: other, kind: smartbill, exchange: amex}, ",
+			`6:100: gateways[1].exchange: is the exchange of gateways[0] already; give each its own`},
+		{"a gateway without its exchange", ", exchange: amex", "",
+			`6:12: gateways[0].exchange: must name an exchange of this file`},
+		{"an exchange that reads what it writes", "folder: to", "folder: from",
+			`7:44: exchanges[0].inbound.folder: is the outbound folder too; our own files would be read as American Express'`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			_, err := parse(t, strings.Replace(twoAtAmex, row.old, row.new, 1), Options{})
+			var problems Problems
+			if !errors.As(err, &problems) {
+				t.Fatalf("got %v, want %q", err, row.want)
+			}
+			if got, want := err.Error(), "/etc/cardbatch/cardbatch.yaml:"+row.want; got != want {
+				t.Errorf("\n got %s\nwant %s", got, want)
+			}
+		})
+	}
+}
+
 func TestAllProblemsComeAtOnceInTheOrderOfTheFile(t *testing.T) {
 	text := strings.NewReplacer("kind: mastercard", "kind: paypal", "user: u", "usr: u", "by: 22:30", "by: noon", "environment: LIVE", "environment: PROD").Replace(full)
 	_, err := parse(t, text, Options{
@@ -243,7 +289,7 @@ func TestAllProblemsComeAtOnceInTheOrderOfTheFile(t *testing.T) {
 		"command line: run.chunk: must be from 1 to 10000 (lines)",
 		"command line: run.chunks: there is no such setting",
 		"/etc/cardbatch/cardbatch.yaml:1:14: environment: must be one of TEST LIVE",
-		"/etc/cardbatch/cardbatch.yaml:16:11: gateways[0].kind: must be one of mastercard mastercard-batch payline lyra paysafe",
+		"/etc/cardbatch/cardbatch.yaml:16:11: gateways[0].kind: must be one of mastercard mastercard-batch payline lyra paysafe smartbill",
 		"/etc/cardbatch/cardbatch.yaml:24:5: remotes[0].usr: unknown key; did you mean user?",
 		"/etc/cardbatch/cardbatch.yaml:41:13: sources[0].expected[0].by: a time of day is written HH:MM, 00:00 to 23:59",
 	}

@@ -81,6 +81,8 @@ type Operation struct {
 	// Batched says that the connector is a Batcher and takes the command in batches
 	// only. Do is not called.
 	Batched bool
+	// Prompt says that such a batch may be answered while the run lasts: it waits a while.
+	Prompt bool
 }
 
 // ReplayAlways is the window of an operation that may be repeated for ever.

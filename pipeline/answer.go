@@ -2,8 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
@@ -15,7 +13,6 @@ import (
 
 	"cardbatch/batch"
 	"cardbatch/formats/batchfile"
-	"cardbatch/internal/atomicfile"
 	"cardbatch/report"
 	"cardbatch/sftpio"
 	"cardbatch/store"
@@ -64,7 +61,12 @@ func (r *Run) countLeft(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	told, err := r.Store.CountNotifications(ctx)
+	if err != nil {
+		return err
+	}
 	r.count(func(s *Summary) {
+		s.Untold = told[batch.NotificationWaiting] + told[batch.NotificationDead]
 		s.NotSent, s.Pending, s.InDoubt, s.Waiting = info.LinesQueued, info.LinesPending, info.LinesInDoubt, info.Waiting
 	})
 	return nil
@@ -172,19 +174,11 @@ func (r *Run) build(ctx context.Context, a store.AnswerFile) (store.AnswerFile, 
 			return a, nil
 		}
 	}
-	out, err := atomicfile.Create(r.Outbox, 0o600)
+	size, digest, err := r.buildOut(filepath.Base(r.builtPath(a)), func(w io.Writer) error { return WriteAnswer(ctx, r.Store, a, w) })
 	if err != nil {
 		return a, err
 	}
-	defer out.Discard()
-	sum := &countingHash{hash: sha256.New()}
-	if err := WriteAnswer(ctx, r.Store, a, io.MultiWriter(out, sum)); err != nil {
-		return a, err
-	}
-	a.Size, a.Digest = sum.size, hex.EncodeToString(sum.hash.Sum(nil))
-	if err := out.Replace(filepath.Base(r.builtPath(a))); err != nil {
-		return a, err
-	}
+	a.Size, a.Digest = size, digest
 	return a, fatal(r.Session.Built(ctx, a.ID, a.Size, a.Digest))
 }
 

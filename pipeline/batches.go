@@ -196,7 +196,9 @@ func (r *Run) settle(ctx context.Context, gw Gateway, lines []*prepared, replies
 				return nil
 			})
 		case reply.State == batch.Pending:
-			total.wait(total.poll)
+			if gw.Connector.Profile().Commands[p.rec.Line.Command].Prompt {
+				total.wait(total.poll)
+			}
 			if p.rec.State == batch.InDoubt {
 				r.found(p, reply.Answer, total)
 			}

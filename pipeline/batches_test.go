@@ -35,6 +35,7 @@ func (b *batcher) Profile() gateway.Profile {
 	commands := map[batch.Command]gateway.Operation{}
 	for command, operation := range p.Commands {
 		operation.Batched = command.Phase() != batch.PhaseWallet
+		operation.Prompt = operation.Batched
 		commands[command] = operation
 	}
 	p.Commands = commands

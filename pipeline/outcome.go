@@ -93,7 +93,14 @@ func (p *prepared) walletOutcome(o *store.LineOutcome, answer gateway.Answer, at
 		card.NetworkTransaction = answer.NetworkTransaction
 	}
 	p.changeCard(&card)
+	if l.Command == batch.CreateWallet && p.enrols(card, batch.ViaPayline) {
+		card.Status = batch.CardWaiting // what more is known, the next question tells
+	}
 	p.keepCard(o, card, at)
+	if l.Command == batch.CreateWallet && p.enrols(card, batch.ViaPayline) {
+		o.Changes.Enrolment = p.newEnrolment(o, at)
+	}
+	p.tellCreation(o, at)
 }
 
 // changeCard gives a card that stays the details that an updateWallet line gives.
@@ -144,7 +151,7 @@ func (p *prepared) changedWallet() batch.Wallet {
 }
 
 // localOutcome carries out a wallet line that needs no call.
-func (p *prepared) localOutcome(at time.Time) store.LineOutcome {
+func (p *prepared) localOutcome(at time.Time) (store.LineOutcome, error) {
 	o := store.LineOutcome{
 		At: p.rec.Address, Expect: batch.Queued, To: batch.Approved, CompletedAt: at,
 		Answer: batch.Answer{Code: batch.CodeDone},
@@ -152,7 +159,12 @@ func (p *prepared) localOutcome(at time.Time) store.LineOutcome {
 	l := &p.rec.Line
 	switch l.Command {
 	case batch.CreateWallet:
-		p.keepCard(&o, p.card, at)
+		if !p.enrols(p.card, batch.ViaFiles) {
+			p.keepCard(&o, p.card, at)
+		} else if err := p.enrol(&o, at); err != nil {
+			return o, err
+		}
+		p.tellCreation(&o, at)
 	case batch.UpdateWallet:
 		card, _ := l.CardOf(p.wallet)
 		if l.CardToken != "" {
@@ -163,7 +175,7 @@ func (p *prepared) localOutcome(at time.Time) store.LineOutcome {
 	default:
 		p.switchWallet(&o, at)
 	}
-	return o
+	return o, nil
 }
 
 // switchWallet disables or enables a wallet or one of its cards, or only shows it.
@@ -177,6 +189,9 @@ func (p *prepared) switchWallet(o *store.LineOutcome, at time.Time) {
 		o.Changes.ClearOpen = &l.WalletID
 	case l.CardIndex != "":
 		card.Status = status
+		if status == batch.CardActive && p.enrolment != nil {
+			card.Status = p.enrolment.Status // it stands with American Express as it did
+		}
 		w.PutCard(card)
 		o.Changes.Wallet = &w
 	case status == batch.CardDisabled:
@@ -187,7 +202,7 @@ func (p *prepared) switchWallet(o *store.LineOutcome, at time.Time) {
 		o.Changes.Wallet = &w
 	}
 	o.Answer.CardIndex, o.Answer.CardStatus = strconv.Itoa(card.Index), card.Status
-	if w.Status == batch.WalletDisabled {
+	if w.Status == batch.WalletDisabled && !card.Status.Ended() {
 		o.Answer.CardStatus = batch.CardDisabled
 	}
 	o.Answer.Card, o.Answer.CardExpiry, o.Answer.CardType = card.Masked(), card.Expiry, card.Type
@@ -218,6 +233,7 @@ func (p *prepared) paymentOutcome(o *store.LineOutcome, answer gateway.Answer, a
 		o.Answer.CardIndex, o.Answer.CardStatus = strconv.Itoa(p.card.Index), p.card.Status
 	}
 	if o.To == batch.Approved {
+		p.tellPayment(o, at)
 		if a, ok := batch.Series(l, p.merchant, p.agreement, p.request.Key, p.fingerprint, &answer.Answer, at); ok {
 			o.Changes.Agreement = &a
 		}
@@ -250,7 +266,10 @@ func (r *Run) record(ctx context.Context, group []done) error {
 	for i, g := range group {
 		outcomes[i] = g.LineOutcome
 	}
-	return r.Session.Record(ctx, outcomes)
+	if err := r.Session.Record(ctx, outcomes); err != nil {
+		return err
+	}
+	return r.learnStatuses(ctx, group)
 }
 
 // refreshWallets carries what payments learned of their cards over to the wallets as

@@ -26,6 +26,7 @@ type prepared struct {
 	card        batch.Card    // the card charged, kept or verified; zero when there is none
 	original    *batch.Transaction
 	agreement   *batch.Agreement // on record; nil otherwise
+	enrolment   *batch.Enrolment // with American Express, of the card; nil otherwise
 	fingerprint string           // of the card
 	vault       *vault.Vault
 }
@@ -53,7 +54,11 @@ func (r *Run) prepare(ctx context.Context, lines []batch.LineRecord, connector g
 		case ruling.Code != "":
 			final = append(final, p.refused(ruling, now))
 		case p.local(connector):
-			final = append(final, p.localOutcome(now))
+			outcome, err := p.localOutcome(now)
+			if err != nil {
+				return nil, nil, err
+			}
+			final = append(final, outcome)
 		default:
 			if err := p.build(connector); err != nil {
 				return nil, nil, err
@@ -84,6 +89,9 @@ func (r *Run) load(ctx context.Context, lines []batch.LineRecord, connector gate
 		}
 		for _, p := range group {
 			if err := p.attach(r, f); err != nil {
+				return nil, err
+			}
+			if err := p.findEnrolment(ctx, r); err != nil {
 				return nil, err
 			}
 		}
@@ -214,7 +222,7 @@ func (p *prepared) attach(r *Run, f facts) error {
 
 func (p *prepared) facts(connector gateway.Connector, now time.Time) batch.Facts {
 	f := batch.Facts{
-		At: p.rec.Address, Contract: p.contract, Gateway: p.rec.Gateway, Wallet: p.wallet, Original: p.original, Agreement: p.agreement,
+		At: p.rec.Address, Contract: p.contract, Gateway: p.rec.Gateway, Wallet: p.wallet, Original: p.original, Agreement: p.agreement, Enrolment: p.enrolment,
 		Now: now,
 	}
 	if !p.rec.Line.CardNumber.IsZero() {

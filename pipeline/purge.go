@@ -45,6 +45,9 @@ func purge(ctx context.Context, r *Run) error {
 	} else if n > 0 {
 		r.Log.Info("forgotten after retention", "files", n)
 	}
+	if _, err := r.Session.ForgetNotifications(ctx, now.Add(-r.Retention.Lines)); err != nil {
+		return err
+	}
 	n, err := r.Session.Reseal(ctx, r.Vault.NeedsReseal, r.Vault.Reseal, resealLimit)
 	if n > 0 {
 		r.Log.Info("card numbers re-encrypted under the new key", "count", n)
@@ -52,7 +55,7 @@ func purge(ctx context.Context, r *Run) error {
 	return err
 }
 
-// sweepOutbox removes built answers that were delivered, and halves of answers.
+// sweepOutbox removes built files that were delivered, and halves of files.
 func (r *Run) sweepOutbox(ctx context.Context) error {
 	waiting, err := r.Store.Answers(ctx, 0, true)
 	if err != nil {
@@ -61,6 +64,13 @@ func (r *Run) sweepOutbox(ctx context.Context) error {
 	wanted := map[string]bool{}
 	for _, a := range waiting {
 		wanted[filepath.Base(r.builtPath(a))] = true
+	}
+	days, err := r.Store.DailyFiles(ctx, store.DailyQuery{Waiting: true})
+	if err != nil {
+		return err
+	}
+	for _, f := range days {
+		wanted[filepath.Base(r.builtDay(f))] = true
 	}
 	entries, err := os.ReadDir(r.Outbox)
 	if err != nil {

@@ -38,11 +38,14 @@ var Steps = []Step{
 	{"pull", "take ready files from the inbound folders: claim, copy, hash, archive", pull},
 	{"check", "read each file whole, stage its lines, give its verdict", check},
 	{"ack", "answer each verdict with an ACK", acknowledge},
-	{"enrol", "submit wallet lines", enrol},
+	{"ingest", "take what partners tell: enrolments, card changes, answers to charges", ingest},
+	{"enrol", "submit wallet lines; send enrolments", enrol},
 	{"submit", "submit payments, then what follows up on payments", submit},
 	{"resolve", "look up what is in doubt or pending; send again what the gateway does not know", resolve},
 	{"respond", "make RESULT and SUPPLEMENT files", respond},
 	{"deliver", "put answers into the outbound folders, and prove it; clear the inbound folders", deliver},
+	{"report", "make and deliver the follow-up files of days that are over", followUp},
+	{"notify", "tell cardholders and merchants' servers what is due", notifyDue},
 	{"purge", "delete what was kept long enough; re-encrypt what an old key sealed", purge},
 }
 
@@ -92,6 +95,10 @@ type Run struct {
 	Merchants map[batch.MerchantID]Merchant
 	Contracts map[batch.MerchantID]map[batch.ContractID]*batch.Contract
 	Gateways  map[batch.GatewayName]Gateway
+	Partners  []Partner
+	FollowUps []FollowUp
+	// Deliver delivers the notifications that are due and returns how many; nil: none leaves.
+	Deliver   func(ctx context.Context) (sent int, err error)
 	Retention Retention
 	Chunk     int // lines submitted in one transaction
 	// ResolveWait is how long the resolve step may wait for settle times to pass.
@@ -110,6 +117,7 @@ type Run struct {
 	mu          sync.Mutex
 	summary     Summary
 	stopped     map[batch.GatewayName]error // gateways that take nothing more in this run
+	doubted     []standing                  // enrolments of cards that the processor refused to charge
 	owners      sync.Map                    // merchant by file
 	interrupted atomic.Bool
 }

@@ -10,14 +10,20 @@ import (
 	"cardbatch/store"
 )
 
-// enrol submits the wallet lines.
+// enrol submits the wallet lines, then sends the enrolments that wait.
 func enrol(ctx context.Context, r *Run) error {
-	return r.submitPhases(ctx, batch.PhaseWallet)
+	if err := r.submitPhases(ctx, batch.PhaseWallet); err != nil {
+		return err
+	}
+	return r.enrolPartners(ctx)
 }
 
 // submit submits payments, then what follows up on payments.
 func submit(ctx context.Context, r *Run) error {
-	return r.submitPhases(ctx, batch.PhasePayment, batch.PhaseFollowUp)
+	if err := r.submitPhases(ctx, batch.PhasePayment, batch.PhaseFollowUp); err != nil {
+		return err
+	}
+	return r.askDoubted(ctx)
 }
 
 // submitPhases runs the phases one after another at every gateway. Gateways do

@@ -11,22 +11,29 @@ import (
 
 // Summary is what a run did and what is left, for people, for --json and for the exit code.
 type Summary struct {
-	Pulled    int `json:"files_pulled"`
-	Accepted  int `json:"files_accepted"`
-	Rejected  int `json:"files_rejected"`
-	Held      int `json:"files_held"`
-	BadLines  int `json:"lines_rejected"` // lines refused by their findings in accepted files
-	Sent      int `json:"lines_sent"`
-	Approved  int `json:"lines_approved"` // ended in this run, by an answer, a lookup or a rule
-	Declined  int `json:"lines_declined"`
-	Refused   int `json:"lines_refused"`
-	Resolved  int `json:"lines_resolved"` // in doubt or pending before, final now
-	Answers   int `json:"answers_made"`
-	Delivered int `json:"answers_delivered"`
-	Waiting   int `json:"answers_waiting"`
-	NotSent   int `json:"lines_not_sent"`
-	Pending   int `json:"lines_pending"`
-	InDoubt   int `json:"lines_in_doubt"`
+	Pulled         int `json:"files_pulled"`
+	Accepted       int `json:"files_accepted"`
+	Rejected       int `json:"files_rejected"`
+	Held           int `json:"files_held"`
+	BadLines       int `json:"lines_rejected"` // lines refused by their findings in accepted files
+	Sent           int `json:"lines_sent"`
+	Approved       int `json:"lines_approved"` // ended in this run, by an answer, a lookup or a rule
+	Declined       int `json:"lines_declined"`
+	Refused        int `json:"lines_refused"`
+	Resolved       int `json:"lines_resolved"` // in doubt or pending before, final now
+	Answers        int `json:"answers_made"`
+	Delivered      int `json:"answers_delivered"`
+	Waiting        int `json:"answers_waiting"`
+	NotSent        int `json:"lines_not_sent"`
+	Pending        int `json:"lines_pending"`
+	InDoubt        int `json:"lines_in_doubt"`
+	PartnerFiles   int `json:"partner_files_taken,omitempty"`
+	Enrolled       int `json:"enrolments_sent,omitempty"`    // requests and removals
+	Exceptions     int `json:"partner_exceptions,omitempty"` // records of partners' files that say what cannot be
+	LateEnrolments int `json:"enrolments_late,omitempty"`    // cards that wait longer than their deadline
+	FollowUps      int `json:"follow_up_files_delivered,omitempty"`
+	Notified       int `json:"notifications_sent,omitempty"`
+	Untold         int `json:"notifications_waiting,omitempty"` // waiting or dead
 	// Unlisted counts answers with codes that no document lists, by gateway and code.
 	Unlisted    map[string]int `json:"codes_unlisted,omitempty"`
 	Missing     []string       `json:"files_missing,omitempty"` // expected files that have not arrived

@@ -12,16 +12,13 @@ import (
 // ResultRow is a line as a RESULT or SUPPLEMENT shows it (batch interface, section 5).
 func ResultRow(rec batch.LineRecord) batch.ResultRow {
 	l, a := &rec.Line, &rec.Answer
-	short, long := "", ""
+	short := ""
 	if a.Code != "" {
-		short, long = batch.CodeText(a.Code)
-	}
-	if a.Message != "" {
-		long = a.Message
+		short, _ = batch.CodeText(a.Code)
 	}
 	row := batch.ResultRow{
 		Line: rec.Address.No, Ref: l.Ref, Command: l.Command, Outcome: rec.State.Outcome(),
-		Code: a.Code, ShortMessage: short, LongMessage: long,
+		Code: a.Code, ShortMessage: short, LongMessage: message(a),
 		WalletID: l.WalletID, CardIndex: a.CardIndex, CardStatus: a.CardStatus, Card: a.Card, CardExpiry: a.CardExpiry,
 		TransactionID: a.TransactionID, PaymentRecord: a.PaymentRecord, AuthorizationNumber: a.AuthorizationNumber,
 		Amount: l.AmountText, Currency: l.Currency, IsDuplicate: a.IsDuplicate,

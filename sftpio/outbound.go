@@ -1,6 +1,7 @@
 package sftpio
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -22,17 +23,65 @@ var _ Outbound = (*outbound)(nil)
 func (out *outbound) Close() error { return out.folder.Close() }
 
 func (out *outbound) Publish(ctx context.Context, name string, r io.ReadSeeker, size int64, digest string) error {
-	if err := checkName(name, out.MaxName); err != nil {
-		return fmt.Errorf("publish %q: %w", name, err)
-	}
-	if ignored(name, nil) {
-		return fmt.Errorf("publish %q: %w: it is one of those that are never picked up", name, errName)
-	}
-	if err := out.publish(ctx, name, r, size, digest); err != nil {
-		if errors.Is(err, ErrRefused) {
-			err = fmt.Errorf("%w; the outbound folder needs space and the right to write, read, rename and delete", err)
+	return out.under(name, "publish", func() error { return out.publish(ctx, name, r, size, digest) })
+}
+
+func (out *outbound) Stage(ctx context.Context, name string, r io.ReadSeeker, size int64, digest string) error {
+	return out.under(name, "stage", func() error {
+		if _, err := out.folder.stat(ctx, name); err == nil {
+			return ErrTaken
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return err
 		}
-		return fmt.Errorf("publish %q: %w", name, err)
+		if err := out.folder.remove(ctx, out.stagedName(name)); err != nil {
+			return err
+		}
+		return out.prove(ctx, out.stagedName(name), r, size, digest)
+	})
+}
+
+func (out *outbound) Release(ctx context.Context, name string, size int64, digest string) error {
+	return out.under(name, "release", func() error {
+		staged := out.stagedName(name)
+		same, err := holds(ctx, out.folder, staged, size, digest)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil // renamed before
+		case err != nil:
+			return err
+		case !same:
+			return fmt.Errorf("%w: another file lies under the temporary name %s", ErrNotStored, staged)
+		}
+		if err := out.folder.rename(ctx, staged, name); err != nil {
+			return out.afterRename(ctx, staged, name, size, digest, err)
+		}
+		// The partner may have fetched the file by now; that the temporary name is gone proves the rename.
+		if _, err := out.folder.stat(ctx, staged); !errors.Is(err, fs.ErrNotExist) {
+			return cmp.Or(err, fmt.Errorf("%w: the rename was not carried out", ErrNotStored))
+		}
+		return nil
+	})
+}
+
+// stagedName is the one temporary name of a file that leaves in two steps.
+func (out *outbound) stagedName(name string) string {
+	return out.temporaryPrefix(name) + "staged" + temporarySuffix
+}
+
+// under checks the name and says what was tried when it fails.
+func (out *outbound) under(name, what string, do func() error) error {
+	err := checkName(name, out.MaxName)
+	if err == nil && ignored(name, nil) {
+		err = fmt.Errorf("%w: it is one of those that are never picked up", errName)
+	}
+	if err == nil {
+		err = do()
+	}
+	if errors.Is(err, ErrRefused) {
+		err = fmt.Errorf("%w; the outbound folder needs space and the right to write, read, rename and delete", err)
+	}
+	if err != nil {
+		return fmt.Errorf("%s %q: %w", what, name, err)
 	}
 	return nil
 }
@@ -94,23 +143,31 @@ func (out *outbound) tidy(ctx context.Context, name string) error {
 	return nil
 }
 
-// store goes the whole way from bytes to a proven file.
-func (out *outbound) store(ctx context.Context, temporary, name string, r io.ReadSeeker, size int64, digest string) error {
+// prove writes the bytes under a name and reads them back.
+func (out *outbound) prove(ctx context.Context, name string, r io.ReadSeeker, size int64, digest string) error {
 	if _, err := r.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("rewind the bytes to store: %w", err)
 	}
 	sum := sha256.New()
-	n, err := out.folder.create(ctx, temporary, io.TeeReader(r, sum))
+	n, err := out.folder.create(ctx, name, io.TeeReader(r, sum))
 	if err != nil {
 		return err
 	}
 	if n != size || hexSum(sum) != digest {
 		return fmt.Errorf("the bytes to store are not those announced: %d, not %d, or another digest", n, size)
 	}
-	if same, err := holds(ctx, out.folder, temporary, size, digest); err != nil {
+	if same, err := holds(ctx, out.folder, name, size, digest); err != nil {
 		return notStored("after writing", err)
 	} else if !same {
 		return fmt.Errorf("%w: what was read back differs", ErrNotStored)
+	}
+	return nil
+}
+
+// store goes the whole way from bytes to a proven file.
+func (out *outbound) store(ctx context.Context, temporary, name string, r io.ReadSeeker, size int64, digest string) error {
+	if err := out.prove(ctx, temporary, r, size, digest); err != nil {
+		return err
 	}
 	if err := out.folder.rename(ctx, temporary, name); err != nil {
 		return out.afterRename(ctx, temporary, name, size, digest, err)

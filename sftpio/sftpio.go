@@ -81,5 +81,13 @@ type Outbound interface {
 	// their final name. It is safe to repeat: when the file is there with the same
 	// bytes it does nothing; with other bytes it returns ErrTaken.
 	Publish(ctx context.Context, name string, r io.ReadSeeker, size int64, digest string) error
+	// Stage and Release are Publish in two, for a partner that fetches and removes what it
+	// finds: once a file may have been fetched it must never be written again. Stage puts the bytes
+	// under the one temporary name of name and proves them; it may be repeated until Release is
+	// called first. Release renames it without ever replacing. Where the temporary name is gone the
+	// rename has happened, and Release does nothing. ErrTaken: another file has the name.
+	// ErrNotStored: what lies under the temporary name is not what was staged.
+	Stage(ctx context.Context, name string, r io.ReadSeeker, size int64, digest string) error
+	Release(ctx context.Context, name string, size int64, digest string) error
 	io.Closer
 }

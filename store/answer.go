@@ -12,13 +12,15 @@ import (
 //
 //	uvarint number of the field, uvarint length, value
 //
-// Texts are numbered as in answerTexts, from 1; a new field takes the next free number.
+// Texts are numbered as in answerTexts, from 1, what is no text or came later as below;
+// a new field takes the next free number.
 
 var errStoredAnswer = errors.New("stored form of an answer is damaged")
 
 const (
 	answerDuplicate = 15 // "1"
 	answerNotBefore = 16 // RFC 3339 with nanoseconds
+	answerValueDate = 17
 )
 
 func answerTexts(a *batch.Answer) [14]*string {
@@ -48,6 +50,7 @@ func AppendAnswer(buf []byte, a *batch.Answer) []byte {
 	if !a.RetryNotBefore.IsZero() {
 		put(answerNotBefore, a.RetryNotBefore.UTC().Format(time.RFC3339Nano))
 	}
+	put(answerValueDate, a.ValueDate)
 	return buf
 }
 
@@ -79,6 +82,8 @@ func DecodeAnswer(stored []byte, a *batch.Answer) error {
 				return errStoredAnswer
 			}
 			a.RetryNotBefore = at
+		case field == answerValueDate:
+			a.ValueDate = value
 		default:
 			return errStoredAnswer
 		}

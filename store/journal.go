@@ -20,8 +20,10 @@ type Body struct {
 	Staged *StagedSum   `json:"staged,omitempty"` // a verdict: the lines that it is about
 	Gone   []GoneFile   `json:"gone,omitempty"`   // files whose lines were deleted
 	Answer *AnswerNote  `json:"answer,omitempty"`
-	Text   string       `json:"text,omitempty"` // a reason, or an operator's word
-	Count  int          `json:"count,omitempty"`
+	// Exchange is what changed of the exchange with a partner.
+	Exchange *ExchangeNote `json:"exchange,omitempty"`
+	Text     string        `json:"text,omitempty"` // a reason, or an operator's word
+	Count    int           `json:"count,omitempty"`
 }
 
 // FileChange is a transition of a file; From is empty for a new file.
@@ -67,6 +69,31 @@ type AnswerNote struct {
 	Digest string     `json:"digest,omitempty"`
 }
 
+// ExchangeNote is what an entry says of the exchange with a partner.
+type ExchangeNote struct {
+	File       *PartnerChange    `json:"file,omitempty"`
+	Enrolments []EnrolmentChange `json:"enrolments,omitempty"` // whose status changed
+	// Sums binds the tables of the exchange: by how much the sum over a table's rows changed.
+	Sums map[string]LineSum `json:"sums"`
+}
+
+// PartnerChange is a step of a file exchanged with a partner; From is empty for a new file.
+type PartnerChange struct {
+	ID     int64        `json:"id"`
+	Name   string       `json:"name"`
+	From   PartnerState `json:"from,omitempty"`
+	To     PartnerState `json:"to"`
+	Size   int64        `json:"size,omitempty"`
+	Digest string       `json:"digest,omitempty"`
+}
+
+// EnrolmentChange is a step of an enrolment; From is empty for a new one.
+type EnrolmentChange struct {
+	ID   int64            `json:"id"`
+	From batch.CardStatus `json:"from,omitempty"`
+	To   batch.CardStatus `json:"to"`
+}
+
 // LineSum is the sum, modulo 2^64, of 64-bit hashes of lines. A sum does not
 // depend on order, so the journal can bind what ten million lines hold without
 // naming each: entries add to it, and a verification adds up what the tables hold.
@@ -91,6 +118,20 @@ func (s *LineSum) add(at batch.LineAddress, kind byte, attempt int, when int64, 
 	}
 	sum := sha256.Sum256(append(buf, data...))
 	*s += LineSum(binary.BigEndian.Uint64(sum[:8]))
+}
+
+// AddRow adds a row of a table, by its columns' values: texts, whole numbers, or nil.
+func (s *LineSum) AddRow(table string, values []any) {
+	h := sha256.New()
+	fmt.Fprintf(h, "%d:%s", len(table), table)
+	for _, value := range values {
+		text := "null"
+		if value != nil {
+			text = fmt.Sprintf("=%v", value)
+		}
+		fmt.Fprintf(h, "%d:%s", len(text), text)
+	}
+	*s += LineSum(binary.BigEndian.Uint64(h.Sum(nil)[:8]))
 }
 
 // MarshalText writes the sum in hex: JSON numbers of that size lose digits in other hands.

@@ -97,6 +97,9 @@ type Info struct {
 
 // Reader is everything that can be asked.
 type Reader interface {
+	PartnerReader
+	FollowUpReader
+	NotificationReader
 	Info(ctx context.Context) (Info, error)
 
 	File(ctx context.Context, id batch.FileID) (batch.File, error)
@@ -191,6 +194,9 @@ type PlanRow struct {
 
 // Session is the right to write. Each method checks the fencing token.
 type Session interface {
+	PartnerSession
+	FollowUpSession
+	NotificationSession
 	// Fence is the session's token; it rises with every session.
 	Fence() int64
 	// End releases the lock. It is safe to call twice.
@@ -311,6 +317,7 @@ type LineOutcome struct {
 	CompletedAt time.Time
 	Reason      string // of an operator's decision, for the journal
 	Changes     batch.Changes
+	Notify      []batch.Notification // whom to tell of it; an ID that is known is left out
 }
 
 // AnswerFile is one file that goes back.

@@ -12,6 +12,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"time"
 
@@ -20,9 +21,11 @@ import (
 	"cardbatch/formats/batchfile"
 	"cardbatch/gateway"
 	"cardbatch/gateway/simulator"
+	gateways "cardbatch/gateway/smartbill"
 	"cardbatch/money"
 	"cardbatch/pipeline"
 	"cardbatch/sftpio"
+	"cardbatch/smartbill"
 	"cardbatch/store"
 	"cardbatch/store/sqlite"
 	"cardbatch/vault"
@@ -36,6 +39,8 @@ type installation struct {
 	log   *slog.Logger
 	store store.Store
 	close []func() error // in reverse order of opening
+
+	exchanges map[string]*smartbill.Exchange // by gateway
 }
 
 // load reads the configuration; nothing is opened.
@@ -107,8 +112,57 @@ func (in *installation) run(session store.Session) (*pipeline.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Gateways, err = in.gateways()
-	return r, err
+	r.Gateways, err = in.gateways(session, r.Vault)
+	if err != nil {
+		return nil, err
+	}
+	r.Partners, r.FollowUps = in.partners(), in.followUps()
+	for _, x := range in.exchanges {
+		x.Tell = r.TellStatuses
+	}
+	sender, err := in.sender()
+	if err != nil {
+		return nil, err
+	}
+	r.Deliver = func(ctx context.Context) (int, error) {
+		tally, err := sender.Pass(ctx, store.Outbox{Reader: in.store, Session: session})
+		return tally.Sent, err
+	}
+	return r, nil
+}
+
+// followUps are the daily files that contracts want.
+func (in *installation) followUps() (all []pipeline.FollowUp) {
+	for _, c := range in.cfg.Contracts {
+		source := c.FollowUp.Source
+		for _, s := range in.cfg.Sources {
+			if source == "" && slices.Contains(s.Merchants, c.Merchant) {
+				source = s.Name
+			}
+		}
+		kinds := slices.Clone(c.FollowUp.Files)
+		if c.SmartBill.Via == string(batch.ViaFiles) {
+			kinds = append(kinds, string(store.ExceptionsOfDay))
+		}
+		for _, kind := range kinds {
+			all = append(all, pipeline.FollowUp{
+				Series: store.Series{Merchant: batch.MerchantID(c.Merchant), Contract: batch.ContractID(c.ID), Kind: store.FollowUpKind(kind)},
+				Source: source, Zone: in.cfg.Location(in.cfg.Merchant(c.Merchant)), Encoding: c.FollowUp.Encoding, Since: c.FollowUp.Since,
+			})
+		}
+	}
+	return all
+}
+
+// notices are whom a contract tells of what.
+func notices(c config.ContractNotify) batch.NoticeRoutes {
+	kinds := func(names []string) (all []batch.NoticeKind) {
+		for _, name := range names {
+			all = append(all, batch.NoticeKind(name))
+		}
+		return all
+	}
+	return batch.NoticeRoutes{URL: c.URL, HTTP: kinds(c.Server), Mail: kinds(c.Mail)}
 }
 
 // offline builds a pipeline that reaches no gateway: enough to decide, not to submit.
@@ -161,10 +215,10 @@ func sleep(ctx context.Context, d time.Duration) error {
 const circuitCooldown = 24 * time.Hour
 
 // gateways builds a connector per configured gateway, with its limits around it.
-func (in *installation) gateways() (map[batch.GatewayName]pipeline.Gateway, error) {
+func (in *installation) gateways(session store.Session, keys *vault.Vault) (map[batch.GatewayName]pipeline.Gateway, error) {
 	all := map[batch.GatewayName]pipeline.Gateway{}
 	for _, g := range in.cfg.Gateways {
-		connector, err := in.connector(g)
+		connector, err := in.connector(g, session, keys)
 		if err != nil {
 			return nil, err
 		}
@@ -186,7 +240,14 @@ func batchLines(c gateway.Connector, g config.Gateway) int {
 
 // connector builds the connector of a gateway and makes sure that its endpoint
 // lives in the world of this installation (promise P9).
-func (in *installation) connector(g config.Gateway) (gateway.Connector, error) {
+func (in *installation) connector(g config.Gateway, session store.Session, keys *vault.Vault) (gateway.Connector, error) {
+	if g.Kind == gateways.Kind {
+		x, err := in.exchange(g, session, keys)
+		if err != nil {
+			return nil, err
+		}
+		return in.dialSmartBill(g, x)
+	}
 	c, err := in.dial(g)
 	if errors.Is(err, config.ErrNoSecret) {
 		return nil, fmt.Errorf("gateway %s: %w", g.Name, err)
@@ -256,6 +317,8 @@ func (in *installation) contracts() map[batch.MerchantID]map[batch.ContractID]*b
 			CardTypes: c.CardTypes, MerchantSource: c.MerchantSource, Reauthorize: c.Reauthorization,
 			Account:       in.account(c.Gateway),
 			UnknownSeries: batch.SeriesPolicy(c.UnknownSeries),
+			SmartBill:     smartBill(c),
+			Notices:       notices(c.Notify),
 			Zone:          in.cfg.Location(in.cfg.Merchant(c.Merchant)),
 		}
 		for _, code := range c.Currencies {

@@ -9,9 +9,9 @@ import (
 // addCommands lists every command; each lives in a file of its own.
 func (a *app) addCommands(root *cobra.Command) {
 	root.AddCommand(
-		a.newRun(), a.newDeliver(), a.newPurge(),
+		a.newRun(), a.newDeliver(), a.newPurge(), a.newSmartBill(),
 		a.newValidate(), a.newPlan(), a.newStatus(), a.newFiles(), a.newLines(), a.newShow(), a.newExplain(),
-		a.newWallet(), a.newAudit(), a.newDoctor(),
+		a.newReport(), a.newNotify(), a.newWallet(), a.newAudit(), a.newDoctor(),
 	)
 	for _, m := range movements {
 		root.AddCommand(a.newMove(m))

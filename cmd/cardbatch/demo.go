@@ -29,6 +29,7 @@ import (
 	"cardbatch/gateway/mastercard"
 	"cardbatch/gateway/simulator"
 	"cardbatch/gateway/simulator/stage"
+	"cardbatch/gateway/smartbill"
 	"cardbatch/internal/sftpserver"
 	"cardbatch/sftpio"
 	"cardbatch/vault"
@@ -50,7 +51,7 @@ type demoOptions struct {
 
 func (a *app) newDemo() *cobra.Command {
 	o := demoOptions{dir: "demo"}
-	names := slices.Sorted(maps.Keys(kinds))
+	names := append(slices.Sorted(maps.Keys(kinds)), smartbill.Kind)
 	c := &cobra.Command{
 		Use:   "demo [DIR]",
 		Short: "Show the whole job on loopback: SFTP server, simulator, sample files",
@@ -58,10 +59,13 @@ func (a *app) newDemo() *cobra.Command {
 the payment simulator on loopback, puts sample files into the inbound folder
 over SFTP, runs 'cardbatch run' on them, and shows what came back. The simulator
 speaks as the kind of gateway that --gateway names (mastercard, mastercard-batch,
-payline, lyra or paysafe). The workspace stays for looking around.
-A folder that demo did not make is never touched.`,
+payline, lyra or paysafe). With --gateway smartbill it plays three days with
+American Express instead, and catches the e-mails and server notifications.
+The workspace stays for looking around. A folder that demo did not make is
+never touched.`,
 		Example: `  cardbatch demo
-  cardbatch --config demo/cardbatch.yaml explain PAY-20261121-01 INV-9005`,
+  cardbatch --config demo/cardbatch.yaml explain PAY-20261121-01 INV-9005
+  cardbatch demo --gateway smartbill`,
 		GroupID: "setup",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -70,6 +74,9 @@ A folder that demo did not make is never touched.`,
 			}
 			if !slices.Contains(names, o.kind) {
 				return usageError("--gateway must be one of %s", strings.Join(names, ", "))
+			}
+			if o.kind == smartbill.Kind {
+				return a.demoSmartBill(c.Context(), o)
 			}
 			return a.demo(c.Context(), o)
 		},
@@ -164,13 +171,31 @@ func (d *demoWorld) Close() error {
 
 // startDemo makes the workspace and starts its servers.
 func startDemo(dir string, k kind, name string) (_ *demoWorld, err error) {
-	d := &demoWorld{dir: dir, config: filepath.Join(dir, "cardbatch.yaml")}
+	d, err := openDemo(dir)
+	if err != nil {
+		return nil, err
+	}
 	defer func() {
 		if err != nil {
 			_ = d.Close()
 		}
 	}()
-	served := filepath.Join(dir, "sftp")
+	if d.simulator, err = simulator.New(simulator.Options{StateFile: filepath.Join(dir, "state", "simulator.log")}); err != nil {
+		return nil, err
+	}
+	if d.endpoint, err = d.simulator.Start("127.0.0.1:0"); err != nil {
+		return nil, err
+	}
+	return d, errors.Join(
+		os.WriteFile(d.key("gateway-password"), []byte(stage.Password+"\n"), 0o600),
+		d.writeConfig(demoConfig, map[string]any{
+			"Kind": name, "Endpoint": d.endpoint, "MerchantID": k.merchantID, "User": k.user, "Accounts": k.accounts,
+		}))
+}
+
+// openDemo makes the workspace with its keys and starts the merchant's SFTP server.
+func openDemo(dir string) (*demoWorld, error) {
+	d := &demoWorld{dir: dir, config: filepath.Join(dir, "cardbatch.yaml")}
 	for _, folder := range []string{"keys", "state", "sftp/inbound", "sftp/outbound"} {
 		if err := os.MkdirAll(filepath.Join(dir, folder), 0o700); err != nil {
 			return nil, err
@@ -186,31 +211,25 @@ func startDemo(dir string, k kind, name string) (_ *demoWorld, err error) {
 	if err := vault.Create(d.key("vault.json")); err != nil {
 		return nil, err
 	}
-	if d.sftp, err = sftpserver.Start(served, sftpserver.Options{User: "acme", AuthorizedKeys: []ssh.PublicKey{client}, HostKeyFile: d.key("sftp_host_key")}); err != nil {
+	d.sftp, err = sftpserver.Start(filepath.Join(dir, "sftp"), sftpserver.Options{User: "acme", AuthorizedKeys: []ssh.PublicKey{client}, HostKeyFile: d.key("sftp_host_key")})
+	if err != nil {
 		return nil, err
 	}
-	if d.simulator, err = simulator.New(simulator.Options{StateFile: filepath.Join(dir, "state", "simulator.log")}); err != nil {
-		return nil, err
-	}
-	if d.endpoint, err = d.simulator.Start("127.0.0.1:0"); err != nil {
-		return nil, err
-	}
-	return d, d.writeConfig(k, name)
+	return d, nil
 }
 
 func (d *demoWorld) key(name string) string { return filepath.Join(d.dir, "keys", name) }
 
-func (d *demoWorld) writeConfig(k kind, name string) error {
+// writeConfig fills in a configuration, where the SFTP server is included, and pins its key.
+func (d *demoWorld) writeConfig(config string, values map[string]any) error {
 	host, port, err := net.SplitHostPort(d.sftp.Addr())
 	if err != nil {
 		return err
 	}
+	values["Host"], values["Port"] = host, port
 	var text bytes.Buffer
-	err = template.Must(template.New("demo").Parse(demoConfig)).Execute(&text, map[string]any{
-		"Kind": name, "Endpoint": d.endpoint, "MerchantID": k.merchantID, "User": k.user, "Accounts": k.accounts, "Host": host, "Port": port,
-	})
-	return errors.Join(err,
-		os.WriteFile(d.key("gateway-password"), []byte(stage.Password+"\n"), 0o600),
+	return errors.Join(
+		template.Must(template.New("demo").Parse(config)).Execute(&text, values),
 		os.WriteFile(d.key("known_hosts"), []byte(d.sftp.KnownHostsLine()+"\n"), 0o600),
 		os.WriteFile(d.config, text.Bytes(), 0o600))
 }
@@ -231,20 +250,27 @@ func makeClientKey(path string) (ssh.PublicKey, error) {
 	return ssh.NewPublicKey(public)
 }
 
-// upload puts the sample files into the inbound folder over SFTP, as a merchant would.
+// upload puts the sample files into the inbound folder, as a merchant would.
 func (d *demoWorld) upload(ctx context.Context, out io.Writer) error {
-	folder, err := sftpio.OpenOutbound(ctx, sftpio.Options{
-		Location: d.sftp.Location("acme", "/inbound"), KnownHosts: d.key("known_hosts"), Auth: sftpio.Auth{KeyFile: d.key("id_ed25519")},
-	})
+	folder, err := d.inbound(ctx)
 	if err != nil {
 		return err
 	}
 	defer folder.Close()
-	return eachSample(func(name string, content []byte) error {
-		sum := sha256.Sum256(content)
-		fmt.Fprintf(out, "put /inbound/%s\n", name)
-		return folder.Publish(ctx, name, bytes.NewReader(content), int64(len(content)), hex.EncodeToString(sum[:]))
+	return eachSample(func(name string, content []byte) error { return putSample(ctx, out, folder, name, content) })
+}
+
+// inbound opens the inbound folder over SFTP.
+func (d *demoWorld) inbound(ctx context.Context) (sftpio.Outbound, error) {
+	return sftpio.OpenOutbound(ctx, sftpio.Options{
+		Location: d.sftp.Location("acme", "/inbound"), KnownHosts: d.key("known_hosts"), Auth: sftpio.Auth{KeyFile: d.key("id_ed25519")},
 	})
+}
+
+func putSample(ctx context.Context, out io.Writer, folder sftpio.Outbound, name string, content []byte) error {
+	sum := sha256.Sum256(content)
+	fmt.Fprintf(out, "put /inbound/%s\n", name)
+	return folder.Publish(ctx, name, bytes.NewReader(content), int64(len(content)), hex.EncodeToString(sum[:]))
 }
 
 // self runs this program as cron would, and shows what it says. Exit codes of a

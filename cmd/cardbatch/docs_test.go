@@ -59,6 +59,17 @@ var jsonObjects = map[string]any{
 	"Line":                   lineJSON{},
 	"Wallet":                 walletJSON{},
 	"Card":                   cardJSON{},
+
+	"cardbatch report transactions": reportJSON{},
+
+	"cardbatch notify list": notificationsJSON{},
+	"cardbatch notify send": notifiedJSON{},
+	"Notification":          notificationJSON{},
+
+	"cardbatch smartbill status": smartBillJSON{},
+	"Enrolment":                  enrolmentJSON{},
+	"Partner file":               partnerFileJSON{},
+	"Exception":                  exceptionJSON{},
 }
 
 func TestEveryFieldOfTheJSONIsDocumentedAndNoOther(t *testing.T) {

@@ -216,7 +216,7 @@ func (in *installation) checkGateway(ctx context.Context, g config.Gateway) (str
 	if g.Embedded() {
 		return "the simulator inside the program", nil
 	}
-	connector, err := in.connector(g)
+	connector, err := in.connector(g, nil, nil)
 	if err != nil {
 		return "", err
 	}

@@ -103,8 +103,8 @@ func summaryCode(s pipeline.Summary) int {
 	}
 	raise(s.Rejected > 0 || s.BadLines > 0, exitRejected)
 	raise(s.Held > 0, exitHeld)
-	raise(s.InDoubt > 0, exitInDoubt)
-	raise(s.Waiting > 0, exitUndelivered)
+	raise(s.InDoubt+s.LateEnrolments > 0, exitInDoubt)
+	raise(s.Waiting+s.Untold > 0, exitUndelivered)
 	raise(s.NotSent+s.Pending > 0, exitNotSent)
 	raise(len(s.Missing) > 0, exitMissing)
 	for _, p := range s.Problems {

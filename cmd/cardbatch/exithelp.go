@@ -19,7 +19,7 @@ var exitMeanings = []struct {
 	{exitRejected, "files or lines rejected"},
 	{exitHeld, "files held"},
 	{exitInDoubt, "lines in doubt"},
-	{exitUndelivered, "answers not delivered"},
+	{exitUndelivered, "answers or notifications not delivered"},
 	{exitNotSent, "lines not sent or pending"},
 	{exitMissing, "an expected file is missing"},
 	{exitLocked, "another run holds the lock"},

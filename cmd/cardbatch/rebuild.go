@@ -107,16 +107,11 @@ func (a *app) rebuild(ctx context.Context, o rebuildOptions) error {
 
 // rebuildOne makes an answer, compares it, and writes it when it is the same.
 func rebuildOne(ctx context.Context, r store.Reader, answer store.AnswerFile, output string, stdout io.Writer) (rebuiltJSON, error) {
-	sum := sha256.New()
-	var size int64
-	err := pipeline.WriteAnswer(ctx, r, answer, writerFunc(func(p []byte) (int, error) {
-		size += int64(len(p))
-		return sum.Write(p)
-	}))
+	size, digest, err := measured(func(w io.Writer) error { return pipeline.WriteAnswer(ctx, r, answer, w) })
 	if err != nil {
 		return rebuiltJSON{}, err
 	}
-	out := rebuiltJSON{Answer: answerLabel(answer), Name: answer.Name, Size: size, Digest: hex.EncodeToString(sum.Sum(nil)), Recorded: answer.Digest}
+	out := rebuiltJSON{Answer: answerLabel(answer), Name: answer.Name, Size: size, Digest: digest, Recorded: answer.Digest}
 	// One that was never built has nothing to differ from.
 	out.Same = answer.Digest == "" || out.Digest == answer.Digest && size == answer.Size
 	if !out.Same || output == "" {
@@ -159,6 +154,16 @@ func sameThere(path, digest string) error {
 		return &codeError{exitFailure, fmt.Errorf("%s exists and holds something else", path), "Choose another folder; rebuild replaces nothing."}
 	}
 	return nil
+}
+
+// measured tells size and SHA-256 of what write writes.
+func measured(write func(io.Writer) error) (size int64, digest string, err error) {
+	sum := sha256.New()
+	err = write(io.MultiWriter(sum, writerFunc(func(p []byte) (int, error) {
+		size += int64(len(p))
+		return len(p), nil
+	})))
+	return size, hex.EncodeToString(sum.Sum(nil)), err
 }
 
 type writerFunc func([]byte) (int, error)

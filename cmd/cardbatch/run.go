@@ -183,6 +183,28 @@ func writeSummary(w io.Writer, s pipeline.Summary) error {
 	if s.Resolved > 0 {
 		fmt.Fprintf(w, "%s in doubt or pending got an outcome by asking the gateway\n", count(s.Resolved, "line"))
 	}
+	for _, more := range []struct {
+		n    int
+		what string
+	}{
+		{s.PartnerFiles, "of a partner taken"}, {s.FollowUps, "of follow-up delivered"},
+	} {
+		if more.n > 0 {
+			fmt.Fprintf(w, "%s %s\n", count(more.n, "file"), more.what)
+		}
+	}
+	if s.Enrolled > 0 {
+		fmt.Fprintf(w, "enrolments and removals: %d sent to American Express\n", s.Enrolled)
+	}
+	if s.Exceptions > 0 {
+		fmt.Fprintf(w, "%s in partners' files; see `cardbatch smartbill exceptions`\n", count(s.Exceptions, "exception"))
+	}
+	if s.LateEnrolments > 0 {
+		fmt.Fprintf(w, "%s later than the deadline; see `cardbatch smartbill status`\n", count(s.LateEnrolments, "enrolment"))
+	}
+	if s.Notified+s.Untold > 0 {
+		fmt.Fprintf(w, "notifications: %d sent, %d waiting or dead\n", s.Notified, s.Untold)
+	}
 	for _, code := range slices.Sorted(maps.Keys(s.Unlisted)) {
 		fmt.Fprintf(w, "gateway %s: a code that no document lists, on %s; see docs/runbook.md\n", code, count(s.Unlisted[code], "line"))
 	}

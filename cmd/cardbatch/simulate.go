@@ -50,6 +50,7 @@ Control endpoints below ENDPOINT/control/, without credentials:
   GET    charges       effects by key; ?by=reference: payments by order reference
   GET    charges/KEY   effects of one key
   GET    stats         counts
+  POST   smartbill     change a card at American Express: {"wallet_id": "W", "status": "CC"}
   POST   reset         forget everything
 
 An interrupt ends it; that is a normal end.` + exitHelp(),

@@ -9,6 +9,7 @@ import (
 	"github.com/gocarina/gocsv"
 
 	"cardbatch/batch"
+	"cardbatch/formats"
 )
 
 // AckHeader begins an ACK.
@@ -64,7 +65,7 @@ func NewAckWriter(w io.Writer, h AckHeader, layout batch.Layout) (*AckWriter, er
 func (w *AckWriter) Write(row batch.AckRow) error {
 	record := []ackRecord{{
 		Letter: "D", Line: strconv.Itoa(row.Line), Ref: string(row.Ref), Status: row.Status, Code: string(row.Code),
-		Column: row.Column, Message: neutralise(batch.MaskCardNumbers(row.Message)),
+		Column: row.Column, Message: formats.Neutralise(batch.MaskCardNumbers(row.Message)),
 	}}
 	if err := gocsv.MarshalCSVWithoutHeaders(record, w.records); err != nil {
 		return fmt.Errorf("write ack row: %w", err)
@@ -172,7 +173,7 @@ func (r *AckReader) Read() (batch.AckRow, error) {
 	}
 	return batch.AckRow{
 		Line: line, Ref: batch.LineRef(record.Ref), Status: record.Status, Code: batch.FindingCode(record.Code),
-		Column: record.Column, Message: restore(record.Message),
+		Column: record.Column, Message: formats.Restore(record.Message),
 	}, nil
 }
 

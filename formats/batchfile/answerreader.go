@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"cardbatch/batch"
+	"cardbatch/formats"
 )
 
 // ErrAnswer is the cause when a file is no answer of ours, or a damaged one.
@@ -128,7 +129,7 @@ func (r *ResultReader) Read(row *batch.ResultRow) error {
 		case c.flag != nil:
 			*c.flag(row), err = strconv.ParseBool(field)
 		case c.free:
-			*c.text(row) = restore(field)
+			*c.text(row) = formats.Restore(field)
 		default:
 			*c.text(row) = field
 		}

@@ -123,43 +123,6 @@ func plain(text string) bool {
 	return true
 }
 
-// Characters that make a spreadsheet read a cell as a formula.
-const formulaLeading = "=+-@\t\r"
-
-// neutralise puts an apostrophe before free text that a spreadsheet would take for
-// a formula. Text that looks neutralised already gets one more, so that restore
-// gives back the original in every case.
-func neutralise(text string) string {
-	if leadsFormula(text) {
-		return "'" + text
-	}
-	return text
-}
-
-// restore takes the apostrophe of neutralise away.
-func restore(text string) string {
-	if text != "" && text[0] == '\'' && leadsFormula(text) {
-		return text[1:]
-	}
-	return text
-}
-
-// leadsFormula reports whether text begins with a formula character after any
-// number of apostrophes.
-func leadsFormula(text string) bool {
-	for i := range len(text) {
-		if text[i] != '\'' {
-			for j := range len(formulaLeading) {
-				if text[i] == formulaLeading[j] {
-					return true
-				}
-			}
-			return false
-		}
-	}
-	return false
-}
-
 // headerRecord lists the fields that all header records share.
 func headerRecord(layout string, h batch.Header) []string {
 	sequence := ""

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"cardbatch/batch"
+	"cardbatch/formats"
 	"cardbatch/money"
 )
 
@@ -103,7 +104,7 @@ func (w *ResultWriter) Write(row *batch.ResultRow) error {
 		case c.flag != nil:
 			w.records.field(strconv.FormatBool(*c.flag(row)))
 		case c.free:
-			w.records.field(neutralise(batch.MaskCardNumbers(*c.text(row))))
+			w.records.field(formats.Neutralise(batch.MaskCardNumbers(*c.text(row))))
 		case c.card:
 			w.records.field(batch.MaskCardNumbers(*c.text(row)))
 		default:

@@ -82,7 +82,7 @@ func newProfile(rest gateway.Profile) gateway.Profile {
 	profile := gateway.Profile{Kind: Kind, Environment: rest.Environment, Commands: maps.Clone(rest.Commands)}
 	for command, operation := range rest.Commands {
 		if command.Phase() != batch.PhaseWallet {
-			operation.Batched, operation.ReplayWindow = true, 0
+			operation.Batched, operation.Prompt, operation.ReplayWindow = true, true, 0
 			profile.Commands[command] = operation
 		}
 	}

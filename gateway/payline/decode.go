@@ -405,7 +405,7 @@ func (r *response) show(req *gateway.Request, a *gateway.Answer) {
 	r.Wallet.Card.describe(a)
 	a.CardIndex = cardInd(or(chargedIndex(req), 1)) // the platform's default is 01
 	a.CardStatus = cardStatuses[r.Wallet.CardStatus]
-	if r.IsDisabled == "1" {
+	if r.IsDisabled == "1" && !a.CardStatus.Ended() { // an end says more: why it is disabled
 		a.CardStatus = batch.CardDisabled
 	}
 }

@@ -254,6 +254,8 @@ func TestAWalletIsShown(t *testing.T) {
 		"a blocked one is disabled":             {"OPP", "0", batch.CardDisabled},
 		"SmartBill's own words stay":            {"EDU", "0", "EDU"},
 		"a disabled wallet":                     {"EA", "1", batch.CardDisabled},
+		"one that a refused enrolment disabled": {"ER", "1", batch.CardRefused},
+		"a card that was cancelled":             {"CC", "1", batch.CardCancelled},
 		"a word that nobody knows says nothing": {"???", "0", ""},
 	} {
 		r := &read(t, "getWallet", message("getWallet", inside(row.status, row.disabled))).response

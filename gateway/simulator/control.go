@@ -44,6 +44,8 @@ func (s *Simulator) serveControl(w http.ResponseWriter, r *http.Request, path st
 		showJSON(w, map[string]int64{"tokens": s.Counts.Tokens.Load()})
 	case resource == "stats" && r.Method == http.MethodGet:
 		showJSON(w, s.Stats())
+	case resource == "smartbill" && r.Method == http.MethodPost:
+		s.postCardChange(w, r)
 	case resource == "reset" && r.Method == http.MethodPost:
 		if err := s.Reset(); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -65,6 +67,34 @@ func (s *Simulator) postFault(w http.ResponseWriter, r *http.Request) {
 	}
 	err := s.Plan(stage.Fault{Operation: f.Operation, Phase: f.Phase, Key: f.Key, Count: f.Count, Delay: time.Duration(f.DelayMS) * time.Millisecond})
 	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// CardChange is what American Express changes of a card that Payline has enrolled.
+type CardChange struct {
+	Wallet string `json:"wallet_id"`
+	Index  int    `json:"card_index,omitempty"` // 0: the default card
+	Status string `json:"status"`               // EDU, PU or CC
+	Expiry string `json:"card_expiry,omitempty"`
+}
+
+// ChangeCard lets American Express change a card that Payline has enrolled.
+func (s *Simulator) ChangeCard(c CardChange) error {
+	return s.payline.Tell(c.Wallet, c.Index, c.Status, c.Expiry)
+}
+
+func (s *Simulator) postCardChange(w http.ResponseWriter, r *http.Request) {
+	in := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10))
+	in.DisallowUnknownFields()
+	var c CardChange
+	if err := in.Decode(&c); err != nil {
+		http.Error(w, "not a change of a card: want wallet_id, card_index, status, card_expiry", http.StatusBadRequest)
+		return
+	}
+	if err := s.ChangeCard(c); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}

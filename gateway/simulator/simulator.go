@@ -28,6 +28,7 @@ type Options = stage.Options
 type Simulator struct {
 	*stage.Stage
 	protocols []stage.Protocol
+	payline   *payline.Gateway // among them
 	server    *http.Server
 	once      sync.Once
 }
@@ -35,9 +36,10 @@ type Simulator struct {
 // New makes a simulator and replays its state file.
 func New(options Options) (*Simulator, error) {
 	s := &Simulator{Stage: stage.New(options)}
+	s.payline = payline.New(s.Stage)
 	s.protocols = []stage.Protocol{
 		mastercard.New(s.Stage),
-		payline.New(s.Stage),
+		s.payline,
 		lyra.New(s.Stage),
 		paysafe.New(s.Stage),
 	}

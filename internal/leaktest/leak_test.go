@@ -28,7 +28,7 @@ func TestMain(m *testing.M) { killable.Main(m) }
 // Published test numbers: those of the demo's sample files, then those of ours.
 var numbers = []string{
 	"5123450000000008", "4508750015741019", "5111111111111118", "2223000000000007", "4012000033330026",
-	"3528000000000007", "371881634498004", "2223000000000023", "4111111111111111", "371881127160004",
+	"3528000000000007", "371881634498004", "2223000000000023", "4111111111111111", "371881127160004", "371881245560002",
 }
 
 // patience bounds one run of the program.
@@ -177,6 +177,19 @@ func demoLeaksNothing(t *testing.T, gateway string) {
 	}
 	look(t, dir, filepath.Join(demo, "cardbatch.yaml"), "WAL-20261121-01", "WAL-0001")
 	exists(t, dir, "demo/state/*", "demo/state/simulator.log", "demo/sftp/outbound/*.res.csv", "said-demo", "said-explain")
+	search(t, dir, "demo/sftp/inbound")
+}
+
+func TestTheDemoWithAmericanExpressLeaksNoCardNumber(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	demo := filepath.Join(dir, "demo")
+	if _, code := start(t, dir, "demo", nil, "--log-level", "debug", "demo", demo, "--gateway", "smartbill"); code != 0 {
+		said, _ := os.ReadFile(filepath.Join(dir, "said-demo"))
+		t.Fatalf("exit code %d:\n%s", code, said)
+	}
+	look(t, dir, filepath.Join(demo, "cardbatch.yaml"), "WAL-20261123-01", "WAL-0001")
+	exists(t, dir, "demo/state/*", "demo/sftp/outbound/*.res.csv", "demo/sftp/outbound/transactions.*.csv", "demo/amex/from", "said-demo", "said-explain")
 	search(t, dir, "demo/sftp/inbound")
 }
 

@@ -16,7 +16,51 @@ import (
 // stale is a temporary name of a.csv.
 const stale = ".out.a.csv.ABCDEFGHIJKLMNOPQRSTUVWXYZ.tmp"
 
+// staged is the name under which a.csv waits for its release.
+const staged = ".out.a.csv.staged.tmp"
+
 var outboundTests = []test{
+	{"what is staged appears when it is released, once", func(t *testing.T, w World) {
+		out := w.Outbound(t)
+		stage := func(content string) error {
+			return out.Stage(t.Context(), "a.csv", strings.NewReader(content), int64(len(content)), Digest(content))
+		}
+		release := func() error { return out.Release(t.Context(), "a.csv", 6, Digest("charge")) }
+		must(t, stage("half"))
+		must(t, stage("charge")) // until it is released it may be staged again
+		w.Wants(t, map[string]string{staged: "charge"})
+		must(t, release())
+		w.Wants(t, map[string]string{"a.csv": "charge"})
+		must(t, release())
+		w.Wants(t, map[string]string{"a.csv": "charge"})
+		must(t, os.Remove(filepath.Join(w.Dir, "a.csv"))) // the partner fetched it
+		must(t, release())
+		w.Wants(t, map[string]string{})
+	}},
+	{"a file of the partner's under that name is not touched", func(t *testing.T, w World) {
+		out := w.Outbound(t)
+		w.Put(t, "a.csv", "theirs")
+		wantError(t, out.Stage(t.Context(), "a.csv", strings.NewReader("charge"), 6, Digest("charge")), sftpio.ErrTaken)
+		must(t, os.Remove(filepath.Join(w.Dir, "a.csv")))
+		must(t, out.Stage(t.Context(), "a.csv", strings.NewReader("charge"), 6, Digest("charge")))
+		w.Put(t, "a.csv", "theirs")
+		wantError(t, out.Release(t.Context(), "a.csv", 6, Digest("charge")), sftpio.ErrTaken)
+		w.Wants(t, map[string]string{"a.csv": "theirs", staged: "charge"})
+	}},
+	{"what was staged and altered is not released", func(t *testing.T, w World) {
+		out := w.Outbound(t)
+		must(t, out.Stage(t.Context(), "a.csv", strings.NewReader("charge"), 6, Digest("charge")))
+		w.Put(t, staged, "chance")
+		wantError(t, out.Release(t.Context(), "a.csv", 6, Digest("charge")), sftpio.ErrNotStored)
+		w.Wants(t, map[string]string{staged: "chance"})
+	}},
+	{"publishing leaves alone what is staged", func(t *testing.T, w World) {
+		out := w.Outbound(t)
+		must(t, out.Stage(t.Context(), "a.csv", strings.NewReader("charge"), 6, Digest("charge")))
+		must(t, Publish(t.Context(), out, "b.csv", "answer"))
+		must(t, out.Release(t.Context(), "a.csv", 6, Digest("charge")))
+		w.Wants(t, map[string]string{"a.csv": "charge", "b.csv": "answer"})
+	}},
 	{"a published file holds all bytes, and nothing else is left", func(t *testing.T, w World) {
 		out := w.Outbound(t)
 		want := map[string]string{"a.res.csv": "answer", "empty.csv": "", "large.csv": strings.Repeat("0123456789abcde\n", 200_000) + "end"}

@@ -177,3 +177,25 @@ func BenchmarkAnswerLines(b *testing.B) {
 	}
 	perSecond(b, b.Elapsed())
 }
+
+func BenchmarkEndedLines(b *testing.B) {
+	s := benchSession(b)
+	f := benchStage(b, s)
+	benchAccept(b, s, f)
+	benchSubmit(b, s.(store.Reader), s)
+	day := store.EndedQuery{Merchant: "acme", Contract: "1234567", From: benchStart, To: benchStart.Add(time.Hour)}
+	b.ResetTimer()
+	for range b.N {
+		lines := 0
+		for _, err := range s.(store.Reader).EndedLines(context.Background(), day) {
+			if err != nil {
+				b.Fatal(err)
+			}
+			lines++
+		}
+		if lines != benchLines {
+			b.Fatalf("the day has %d lines", lines)
+		}
+	}
+	perSecond(b, b.Elapsed())
+}

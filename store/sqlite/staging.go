@@ -67,6 +67,7 @@ func (n *session) removeLines(ctx context.Context, file batch.FileID, allowed fu
 				}
 			}
 			for _, query := range []string{
+				`DELETE FROM value_dates WHERE line BETWEEN ? AND ?`,
 				`DELETE FROM follow_ups WHERE line BETWEEN ? AND ?`,
 				`DELETE FROM answer_lines WHERE line BETWEEN ? AND ?`,
 				`DELETE FROM lines WHERE id BETWEEN ? AND ?`,

@@ -262,7 +262,13 @@ func (c *change) record(outcomes []store.LineOutcome, merchants map[batch.FileID
 	}
 	for i := range outcomes {
 		o := &outcomes[i]
+		if err := c.valued(o); err != nil {
+			return err
+		}
 		if err := c.changes(o.At, merchants[o.At.File], &o.Changes); err != nil {
+			return err
+		}
+		if _, err := c.notify(o.Notify); err != nil {
 			return err
 		}
 	}
@@ -324,7 +330,12 @@ func (c *change) changes(at batch.LineAddress, merchant batch.MerchantID, change
 		}
 	}
 	if change.Agreement != nil {
-		return c.saveAgreement(change.Agreement)
+		if err := c.saveAgreement(change.Agreement); err != nil {
+			return err
+		}
+	}
+	if change.Enrolment != nil {
+		return c.saveEnrolment(change.Enrolment)
 	}
 	return nil
 }

@@ -12,6 +12,12 @@ import (
 	"cardbatch/store"
 )
 
+// saying is what the journal says of everything.
+type saying struct {
+	files    map[batch.FileID]*explained
+	exchange map[string]store.LineSum // by table, see exchange.go
+}
+
 // explained is what the journal says of one file.
 type explained struct {
 	state    batch.FileState
@@ -30,9 +36,12 @@ func (s *Store) VerifyJournal(ctx context.Context) (int64, error) {
 	}
 	defer tx.Rollback()
 	q := snapshot{ctx, tx}
-	n, files, err := s.walk(q)
+	n, said, err := s.walk(q)
 	if err == nil {
-		err = compare(q, files)
+		err = compare(q, said.files)
+	}
+	if err == nil {
+		err = compareExchange(q, said.exchange)
 	}
 	return n, fault("verify journal", err)
 }
@@ -55,12 +64,12 @@ func damaged(format string, args ...any) error {
 }
 
 // walk recomputes the chain and replays what it says of each file.
-func (s *Store) walk(q querier) (int64, map[batch.FileID]*explained, error) {
+func (s *Store) walk(q querier) (int64, saying, error) {
+	said := saying{map[batch.FileID]*explained{}, map[string]store.LineSum{}}
 	w, err := readWitness(s.path)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return 0, nil, damaged("%v", err)
+		return 0, said, damaged("%v", err)
 	}
-	files := map[batch.FileID]*explained{}
 	var n int64
 	head := ""
 	err = each(q, func(row scanner) error {
@@ -79,27 +88,28 @@ func (s *Store) walk(q querier) (int64, map[batch.FileID]*explained, error) {
 			return damaged("entry %d of the journal is not the one that was written here", e.Number)
 		}
 		n, head = e.Number, e.Hash
-		return replay(files, e)
+		return said.replay(e)
 	}, `SELECT `+entryColumns+` FROM journal ORDER BY number`)
 	if err != nil {
-		return n, nil, err
+		return n, said, err
 	}
 	var length int64
 	var last string
 	if err := q.row(`SELECT journal_len, journal_head FROM store`).Scan(&length, &last); err != nil {
-		return n, nil, err
+		return n, said, err
 	}
 	if length = max(length, w.Length); n < length {
-		return n, nil, damaged("entry %d of the journal is missing", n+1)
+		return n, said, damaged("entry %d of the journal is missing", n+1)
 	}
 	if head != last {
-		return n, nil, damaged("entry %d is not the head of the journal", n)
+		return n, said, damaged("entry %d is not the head of the journal", n)
 	}
-	return n, files, nil
+	return n, said, nil
 }
 
 // replay adds what one entry says.
-func replay(files map[batch.FileID]*explained, e store.Entry) error {
+func (s saying) replay(e store.Entry) error {
+	files := s.files
 	var body store.Body
 	if err := json.Unmarshal([]byte(e.Body), &body); err != nil {
 		return damaged("entry %d of the journal cannot be read: %v", e.Number, err)
@@ -141,6 +151,11 @@ func replay(files map[batch.FileID]*explained, e store.Entry) error {
 		f.lines[change.From] -= n
 		f.lines[change.To] += n
 		f.outcomes += change.Sum
+	}
+	if body.Exchange != nil {
+		for table, sum := range body.Exchange.Sums {
+			s.exchange[table] += sum
+		}
 	}
 	for _, gone := range body.Gone {
 		if f := files[gone.File]; f != nil {

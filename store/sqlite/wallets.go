@@ -143,12 +143,20 @@ func walletArgs(w *batch.Wallet) []any {
 		w.DefaultCard, lineID(w.OpenLine), micros(w.CreatedAt), micros(w.UpdatedAt)}
 }
 
-// saveWallet writes a wallet as given, with all its cards.
+// saveWallet writes a wallet as given, with all its cards. What is disabled is to be taken
+// off American Express' list.
 func (c *change) saveWallet(w batch.Wallet) error {
 	if _, err := c.exec(walletInsert, walletArgs(&w)...); err != nil {
 		return err
 	}
-	return c.saveCards(&w)
+	if err := c.saveCards(&w); err != nil {
+		return err
+	}
+	disabled := func(card batch.Card) bool { return card.Status == batch.CardDisabled }
+	if w.Status == batch.WalletDisabled || slices.ContainsFunc(w.Cards, disabled) {
+		return c.takeOff(w.Merchant, w.ID)
+	}
+	return nil
 }
 
 func (c *change) saveCards(w *batch.Wallet) error {

@@ -39,8 +39,12 @@ func Run(t *testing.T, fixture func(t *testing.T) Fixture) {
 		{"submission", submissionTests},
 		{"wallets", walletTests},
 		{"answers", answerTests},
+		{"follow-up files", followUpTests},
+		{"notifications", notificationTests},
 		{"journal", journalTests},
 		{"retention", retentionTests},
+		{"partners", partnerTests},
+		{"ingestion", ingestTests},
 		{"properties", propertyTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {

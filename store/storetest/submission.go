@@ -115,7 +115,7 @@ var submissionTests = []test{
 		o.Answer = batch.Answer{
 			Code: "00000", Message: "m", TransactionID: "T", AuthorizationNumber: "A", GatewayCode: "G", SchemeCode: "S", AdviceCode: "01",
 			NetworkTransaction: "N", CardIndex: "1", CardStatus: batch.CardActive, Card: "411111******1111", CardExpiry: "1228", CardType: "VISA",
-			PaymentRecord: "P", IsDuplicate: true, RetryNotBefore: start.Add(time.Nanosecond),
+			PaymentRecord: "P", ValueDate: "2026-11-23", IsDuplicate: true, RetryNotBefore: start.Add(time.Nanosecond),
 		}
 		w.must(w.s.Record(w.ctx, []store.LineOutcome{o}))
 		diff(w, "line", w.line(at(f, 2)), batch.LineRecord{

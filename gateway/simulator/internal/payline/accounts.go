@@ -49,6 +49,8 @@ type card struct {
 	Answers    string `json:",omitempty"` // the code that its number asks for
 	At         int64  `json:",omitempty"` // Unix milliseconds when it came into its wallet
 	DisabledAt int64  `json:",omitempty"` // Unix milliseconds; 0: active
+	Told       string `json:",omitempty"` // status under SmartBill since the answer to the enrolment; see Tell
+	ToldAt     int64  `json:",omitempty"` // Unix milliseconds
 }
 
 // datum is a pair of private data.

@@ -174,4 +174,25 @@ func TestCardsUnderSmartBill(t *testing.T) {
 	}
 	b.want(approved, opWalletPayment, paidFrom("W", "", "A")...)
 	b.want("02505", opWalletPayment, paidFrom("R", "", "B")...)
+
+	for _, wrong := range [][3]string{{"R", "CC", ""}, {"V", "CC", ""}, {"W", "EA", ""}, {"W", "EDU", ""}, {"W", "EDU", "1345"}, {"W", "CC", "0145"}} {
+		if b.gateway.Tell(wrong[0], 1, wrong[1], wrong[2]) == nil {
+			t.Errorf("told %v", wrong)
+		}
+	}
+	for _, told := range []struct{ status, expiry, want, code string }{{"EDU", "0145", "EDU0", approved}, {"PU", "", "PU0", approved}, {"CC", "", "CC1", "02505"}} {
+		if err := b.gateway.Tell("W", 0, told.status, told.expiry); err != nil {
+			t.Fatal(err)
+		}
+		if status("W") != told.want {
+			t.Errorf("told %s: %s, want %s", told.status, status("W"), told.want)
+		}
+		b.want(told.code, opWalletPayment, paidFrom("W", "", "paid "+told.status)...)
+	}
+	if shown := b.want(done, opGetWallet, asking("W", "")...); shown.get("wallet", "card", "expirationDate") != "0145" {
+		t.Errorf("the new expiry is not shown: %+v", shown)
+	}
+	if b.gateway.Tell("W", 1, "PU", "") == nil {
+		t.Error("a cancelled card was changed")
+	}
 }
