@@ -183,15 +183,11 @@ func writeSummary(w io.Writer, s pipeline.Summary) error {
 	if s.Resolved > 0 {
 		fmt.Fprintf(w, "%s in doubt or pending got an outcome by asking the gateway\n", count(s.Resolved, "line"))
 	}
-	for _, more := range []struct {
-		n    int
-		what string
-	}{
-		{s.PartnerFiles, "of a partner taken"}, {s.FollowUps, "of follow-up delivered"},
-	} {
-		if more.n > 0 {
-			fmt.Fprintf(w, "%s %s\n", count(more.n, "file"), more.what)
-		}
+	if s.PartnerFiles > 0 {
+		fmt.Fprintf(w, "%s of partners taken\n", count(s.PartnerFiles, "file"))
+	}
+	if s.FollowUps > 0 {
+		fmt.Fprintf(w, "%s delivered\n", count(s.FollowUps, "follow-up file"))
 	}
 	if s.Enrolled > 0 {
 		fmt.Fprintf(w, "enrolments and removals: %d sent to American Express\n", s.Enrolled)

@@ -139,6 +139,7 @@ func (a *app) smartBillStatus(ctx context.Context, merchant batch.MerchantID, wa
 
 func (a *app) printSmartBill(in *installation, s smartBillJSON) error {
 	t := table(a.stdout)
+	row(t, "STATUS", "CARDS")
 	for _, status := range []batch.CardStatus{batch.CardWaiting, batch.CardAccepted, batch.CardExpiryUpdated, batch.CardProductUpdated, batch.CardRefused, batch.CardCancelled} {
 		row(t, string(status), fmt.Sprint(s.Cards[status]))
 	}
@@ -146,12 +147,22 @@ func (a *app) printSmartBill(in *installation, s smartBillJSON) error {
 		return err
 	}
 	t = table(a.stdout)
+	if len(s.Enrolments) > 0 {
+		row(t, "\nMERCHANT", "WALLET", "CARD", "STATUS", "REGISTERED", "ASKED IN", "NOTE")
+	}
 	for _, e := range s.Enrolments {
 		note := ""
 		if e.Late {
 			note = "waits too long"
 		}
 		row(t, string(e.Merchant), string(e.Wallet), fmt.Sprint(e.CardIndex), string(e.Status), in.moment(e.RegisteredAt), e.AskedIn, note)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	t = table(a.stdout)
+	if len(s.Files) > 0 {
+		row(t, "\nFILE", "STATE", "REASON")
 	}
 	for _, f := range s.Files {
 		row(t, f.Name, string(f.State), f.Reason)
@@ -186,11 +197,17 @@ func (a *app) smartBillExceptions(ctx context.Context, days int) error {
 		if err != nil {
 			return err
 		}
+		if len(all) == 0 {
+			row(t, "FILE", "LINE", "ALIAS OR KEY", "REASON", "TAKEN")
+		}
 		all = append(all, exceptionJSON{e.File, e.Line, e.Alias, e.Reason, e.At.UTC()})
 		row(t, e.File, fmt.Sprint(e.Line), e.Alias, e.Reason, in.moment(e.At))
 	}
 	if a.json {
 		return a.printJSON(all)
+	}
+	if len(all) == 0 {
+		a.note("There are no exceptions.")
 	}
 	return t.Flush()
 }
