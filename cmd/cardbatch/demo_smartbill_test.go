@@ -50,7 +50,7 @@ func TestTheDemoPlaysThreeDaysWithAmericanExpress(t *testing.T) {
 		"371881******8004 0641 EDU",
 		"371881******0004 0539 ER",
 		"371881******0002 0139 CC",
-		"NOBODY1  the alias is unknown",
+		"NOBODY1       the alias is unknown",
 		"outbound/02-payments.sup02.csv",
 		"CUST-011  1                 1\n",
 		"CUST-021  1                 0\n",

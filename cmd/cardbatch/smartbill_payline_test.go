@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 type paylineWorld struct {
 	*amexWorld
 	payline *simulator.Simulator
+	clock   atomic.Int64 // Payline's: the world's, in microseconds
 }
 
 const paylineConfig = `environment: TEST
@@ -46,7 +48,7 @@ func newPaylineWorld(t *testing.T) *paylineWorld {
 	if err := vault.Create(w.path("keys/vault.json")); err != nil {
 		t.Fatal(err)
 	}
-	s, err := simulator.New(simulator.Options{Clock: func() time.Time { return w.now }})
+	s, err := simulator.New(simulator.Options{Clock: func() time.Time { return time.UnixMicro(w.clock.Load()).UTC() }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,6 +61,12 @@ func newPaylineWorld(t *testing.T) *paylineWorld {
 	w.payline = s
 	w.write("cardbatch.yaml", fmt.Sprintf(paylineConfig, endpoint, stage.MerchantID))
 	return w
+}
+
+func (w *paylineWorld) do(code int, args ...string) string {
+	w.Helper()
+	w.clock.Store(w.now.UnixMicro())
+	return w.amexWorld.do(code, args...)
 }
 
 // put lays a file of the other route's shape into the inbound folder.
