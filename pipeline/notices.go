@@ -30,10 +30,14 @@ func (p *prepared) tellPayment(o *store.LineOutcome, at time.Time) {
 // record of the events: dying in between, a run finds the same events again, and the outbox
 // leaves out what it knows.
 func (r *Run) tellStatuses(ctx context.Context, events []batch.StatusEvent, enrolments []batch.Enrolment) error {
-	byAlias := map[string]batch.Enrolment{}
+	type whose struct { // two merchants may have a wallet of the same name
+		merchant batch.MerchantID
+		alias    string
+	}
+	byAlias := map[whose]batch.Enrolment{}
 	wallets := map[batch.MerchantID][]batch.WalletID{}
 	for _, e := range enrolments {
-		byAlias[e.Alias] = e
+		byAlias[whose{e.Merchant, e.Alias}] = e
 		wallets[e.Merchant] = append(wallets[e.Merchant], e.Wallet)
 	}
 	found := map[batch.MerchantID]map[batch.WalletID]*batch.Wallet{}
@@ -46,7 +50,7 @@ func (r *Run) tellStatuses(ctx context.Context, events []batch.StatusEvent, enro
 	}
 	var all []batch.Notification
 	for _, event := range events {
-		e, enrolled := byAlias[event.Alias]
+		e, enrolled := byAlias[whose{event.Merchant, event.Alias}]
 		contract, w := r.contract(e.Merchant, e.Contract), found[e.Merchant][e.Wallet]
 		if !enrolled || contract == nil || w == nil || event.Status == batch.CardWaiting {
 			continue // an exception, nobody to tell, or no news

@@ -31,6 +31,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"tell":    tellOf,
 			"session": holdSession,
 			"sql":     alterStore,
 			"rc":      expectCode,

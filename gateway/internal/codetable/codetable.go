@@ -128,7 +128,10 @@ func (t *Table) Judge(kind string, status int, values ...string) Meaning {
 	if len(values) != len(t.columns) {
 		panic("codetable: as many values as columns")
 	}
-	text := strconv.Itoa(status)
+	text := "" // what is no status fits no family of them
+	if 100 <= status && status <= 999 {
+		text = strconv.Itoa(status)
+	}
 	for i := range t.rows {
 		r := &t.rows[i]
 		if r.fits(values) && r.kinds.fits(kind) && r.status.fits(text) {

@@ -32,6 +32,7 @@ func TestTheFirstRowThatFitsCounts(t *testing.T) {
 		"one of several kinds":        {"token", "OK", "", 200, Approved, batch.Approved},
 		"a part, whatever the case":   {"payment", "KO7", "please do not try", 200, Declined, batch.Declined},
 		"a beginning":                 {"payment", "KO7", "", 200, Confirm, batch.Refused},
+		"no status at all":            {"payment", "OK", "", 22, NoAnswer, ""},
 		"what no row knows":           {"payment", "PERHAPS", "", 200, NoAnswer, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
