@@ -20,11 +20,11 @@ build: ## build bin/cardbatch
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/cardbatch
 
 .PHONY: demo
-demo: build ## the whole job on loopback in ./demo; GATEWAY=payline, smartbill and others
-	$(BIN) demo demo --gateway $(GATEWAY)
+demo: build ## the whole job on loopback in ./demo; GATEWAY=payline, smartbill and others; UPDATER=paysafe
+	$(BIN) demo demo --gateway $(GATEWAY) $(if $(UPDATER),--updater $(UPDATER))
 
 .PHONY: deps
-deps: ## install what the tests need: OpenSSH's server, xmllint, the linter
+deps: ## install what the tests need: OpenSSH's server, xmllint, GnuPG, Chromium, the linter
 	@scripts/deps
 	@test -x $(TOOLS)/staticcheck || GOBIN=$(TOOLS) $(GO) install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
 
@@ -50,7 +50,7 @@ fuzz: ## fuzz every reader for $(FUZZTIME) each
 	@scripts/fuzz $(FUZZTIME)
 
 .PHONY: bench
-bench: ## speed and memory: readers, store, whole run
+bench: ## speed and memory: readers, store, whole run, account updater
 	@scripts/bench
 
 .PHONY: golden

@@ -4,7 +4,7 @@ package cardbatch
 
 import "embed"
 
-// Samples holds testdata/demo/*.csv and testdata/demo-smartbill/*.csv.
+// Samples holds testdata/demo/*.csv, testdata/demo-smartbill/*.csv and testdata/demo-updater/*.csv.
 //
-//go:embed testdata/demo/*.csv testdata/demo-smartbill/*.csv
+//go:embed testdata/demo/*.csv testdata/demo-smartbill/*.csv testdata/demo-updater/*.csv
 var Samples embed.FS

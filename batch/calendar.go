@@ -72,3 +72,13 @@ func (c CutOff) ValueDate(now time.Time) string {
 	}
 	return day.Format(time.DateOnly)
 }
+
+// Next is the moment of the cut-off that what is in at the time now counts for.
+func (c CutOff) Next(now time.Time) time.Time {
+	day, err := time.ParseInLocation(time.DateOnly, c.ValueDate(now), c.Zone)
+	if err != nil {
+		return now // ValueDate writes it so
+	}
+	// On the clock of that day, not so long after its midnight: a day may have 23 or 25 hours.
+	return time.Date(day.Year(), day.Month(), day.Day(), int(c.At/time.Hour), int(c.At%time.Hour/time.Minute), int(c.At%time.Minute/time.Second), 0, c.Zone)
+}

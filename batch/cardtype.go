@@ -8,8 +8,14 @@ type cardRange struct {
 	lengths  uint32 // bit n is set when n digits are possible
 }
 
-// TypeAmex is the type of the cards of American Express SmartBill.
-const TypeAmex = "AMEX"
+// Card types that some rule knows by name.
+const (
+	TypeAmex       = "AMEX" // the cards of American Express SmartBill
+	TypeVisa       = "VISA"
+	TypeMastercard = "MASTERCARD"
+	TypeDiscover   = "DISCOVER"
+	TypeCB         = "CB" // co-branded: the number lies in a range of another scheme
+)
 
 func lengths(list ...int) (set uint32) {
 	for _, n := range list {
@@ -21,14 +27,14 @@ func lengths(list ...int) (set uint32) {
 // The schemes' own number ranges as they publish them to acceptors. The first
 // range that fits wins, so a narrow one stands before the wide one around it.
 var cardRanges = []cardRange{
-	{"VISA", 4, 4, lengths(13, 16, 19)},
-	{"MASTERCARD", 51, 55, lengths(16)},
-	{"MASTERCARD", 2221, 2720, lengths(16)},
+	{TypeVisa, 4, 4, lengths(13, 16, 19)},
+	{TypeMastercard, 51, 55, lengths(16)},
+	{TypeMastercard, 2221, 2720, lengths(16)},
 	{TypeAmex, 34, 34, lengths(15)},
 	{TypeAmex, 37, 37, lengths(15)},
-	{"DISCOVER", 6011, 6011, lengths(16, 17, 18, 19)},
-	{"DISCOVER", 644, 649, lengths(16, 17, 18, 19)},
-	{"DISCOVER", 65, 65, lengths(16, 17, 18, 19)},
+	{TypeDiscover, 6011, 6011, lengths(16, 17, 18, 19)},
+	{TypeDiscover, 644, 649, lengths(16, 17, 18, 19)},
+	{TypeDiscover, 65, 65, lengths(16, 17, 18, 19)},
 	{"DINERS", 300, 305, lengths(14, 16, 17, 18, 19)},
 	{"DINERS", 3095, 3095, lengths(14, 16, 17, 18, 19)},
 	{"DINERS", 36, 36, lengths(14, 15, 16, 17, 18, 19)},
@@ -57,7 +63,12 @@ func cardTypeOf(digits string) string {
 }
 
 func (r *cardRange) holds(digits string) bool {
-	if len(digits) > 19 || r.lengths&(1<<len(digits)) == 0 {
+	return len(digits) <= 19 && r.lengths&(1<<len(digits)) != 0 && r.begins(digits)
+}
+
+// begins reports whether a number that begins with the digits, six or more, lies in the range.
+func (r *cardRange) begins(digits string) bool {
+	if len(digits) < 6 {
 		return false
 	}
 	prefix := 0
@@ -74,8 +85,8 @@ func CardTypeFits(cardType string, p PAN) bool {
 	switch {
 	case byRange == "" || byRange == cardType:
 		return true
-	case cardType == "CB":
-		return byRange == "VISA" || byRange == "MASTERCARD" || byRange == "MAESTRO"
+	case cardType == TypeCB:
+		return byRange == TypeVisa || byRange == TypeMastercard || byRange == "MAESTRO"
 	}
 	return false
 }

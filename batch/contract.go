@@ -22,6 +22,7 @@ type Contract struct {
 	UnknownSeries SeriesPolicy
 	Notices       NoticeRoutes   // whom to tell of what
 	SmartBill     *SmartBill     // nil: its American Express cards are cards like others
+	Updater       string         // the account updater that is asked about its cards, whose numbers are kept for that; empty: none
 	Zone          *time.Location // of the merchant
 }
 

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// NoticeKind is an event that somebody is told about. Source: smartbill, section 5.
+// NoticeKind is what somebody is told about: an event of a contract (smartbill, section 5), or a
+// report for the merchant.
 type NoticeKind string
 
 const (
@@ -18,10 +19,17 @@ const (
 	NoticeWalletCreated NoticeKind = "wallet_created"
 	NoticeInstalment    NoticeKind = "instalment_paid"
 	NoticeWalletPayment NoticeKind = "wallet_payment"
+	// NoticeUpdaterReport carries an account-updater report to whom the merchant names.
+	// It is no event of a contract. Source: Paysafe account updater, section 3.2.
+	NoticeUpdaterReport NoticeKind = "updater_report"
 )
 
-// NoticeKinds lists every kind, in the order of smartbill, section 5.
+// NoticeKinds lists the events that a contract may ask to be told of, in the order of smartbill,
+// section 5. AllNoticeKinds has what else is told.
 var NoticeKinds = []NoticeKind{NoticeEnrolment, NoticeCancelled, NoticeExpiring, NoticeWalletCreated, NoticeInstalment, NoticeWalletPayment}
+
+// AllNoticeKinds lists every kind: the events of contracts, then what is told without one.
+var AllNoticeKinds = append(slices.Clone(NoticeKinds), NoticeUpdaterReport)
 
 // NoticeChannel is the way by which a notification leaves.
 type NoticeChannel string
@@ -38,9 +46,11 @@ var noticeChannels = map[NoticeKind][]NoticeChannel{
 	NoticeWalletCreated: {ByHTTP},
 	NoticeInstalment:    {ByHTTP},
 	NoticeWalletPayment: {ByHTTP},
+	NoticeUpdaterReport: {ByMail},
 }
 
-// Leaves reports whether the table of smartbill, section 5, lets the kind leave by the channel.
+// Leaves reports whether the kind may leave by the channel: the table of smartbill, section 5;
+// reports leave by e-mail alone.
 func (k NoticeKind) Leaves(by NoticeChannel) bool { return slices.Contains(noticeChannels[k], by) }
 
 // NotificationState is where a notification of the outbox stands. waiting becomes sent or
@@ -68,6 +78,11 @@ type NoticeFacts struct {
 	PaymentRecord string        `json:"payment_record,omitempty"`
 	BillingDate   string        `json:"billing_date,omitempty"` // of the instalment, YYYY-MM-DD
 	OrderRef      string        `json:"order_ref,omitempty"`
+	Report        int64         `json:"report,omitempty"`  // its number in the store
+	File          string        `json:"file,omitempty"`    // name of the report's file
+	Period        string        `json:"period,omitempty"`  // of the report: YYYY-MM, or YYYY-MM-DD up to that day's end
+	Records       int           `json:"records,omitempty"` // of the report
+	Folder        bool          `json:"folder,omitempty"`  // the report lies in the outbound folder, too
 }
 
 // Notice is an event before it is decided whom to tell.
@@ -160,6 +175,7 @@ func (r NoticeRoutes) language(wallet string) string {
 
 // NotificationID is the stable id of a notice on a channel: 26 characters of lower-case
 // base 32. The address is no part of it: whoever is told, an event is told once per channel.
+// Only a report goes to several addresses, and has them in its event.
 func NotificationID(n Notice, by NoticeChannel) string {
 	h := sha256.New()
 	h.Write([]byte("cardbatch notification v1"))
@@ -206,6 +222,27 @@ func PaymentNotice(w *Wallet, key Key, id TransactionID) Notice {
 // date (YYYY-MM-DD) the day on which it was due.
 func InstalmentNotice(w *Wallet, key Key, record, date, orderRef string, id TransactionID) Notice {
 	return w.notice(NoticeInstalment, string(key), NoticeFacts{PaymentRecord: record, BillingDate: date, OrderRef: orderRef, TransactionID: id})
+}
+
+// ReportFacts are what an e-mail tells of the account-updater report that it carries.
+type ReportFacts struct {
+	Merchant MerchantID
+	Report   int64  // its number in the store
+	File     string // its name, unique among the merchant's reports
+	Period   string // YYYY-MM, or YYYY-MM-DD: the month up to that day's end
+	Records  int
+	Folder   bool // it lies in the outbound folder, too
+}
+
+// UpdaterReportMail is the e-mail that carries a report to an address, due at once. Language is
+// "fr" or "en"; empty: "en". The same report has the same id, once per address, whenever it is made.
+func UpdaterReportMail(r ReportFacts, to, language string, at time.Time) Notification {
+	n := Notice{Kind: NoticeUpdaterReport, Merchant: r.Merchant, Event: r.File + "\n" + to} // neither has a line feed
+	return Notification{
+		ID: NotificationID(n, ByMail), Kind: n.Kind, Channel: ByMail, Merchant: r.Merchant, To: to, Language: NoticeRoutes{}.language(language),
+		Facts:     NoticeFacts{Report: r.Report, File: r.File, Period: r.Period, Records: r.Records, Folder: r.Folder},
+		CreatedAt: at, State: NotificationWaiting, Due: at,
+	}
 }
 
 func (w *Wallet) masked(index int) string {

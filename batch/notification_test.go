@@ -92,6 +92,49 @@ func TestAnEventHasOneIDAndNoOtherEventHasIt(t *testing.T) {
 	}
 }
 
+func TestAReportIsMailedOncePerAddress(t *testing.T) {
+	report := ReportFacts{Report: 7, Merchant: "acme", File: "updates_acme_2026-11.csv", Period: "2026-11", Records: 3, Folder: true}
+	mail := UpdaterReportMail(report, "books@shop.example", "", noticed)
+	want := Notification{
+		ID: mail.ID, Kind: NoticeUpdaterReport, Channel: ByMail, Merchant: "acme", To: "books@shop.example", Language: "en",
+		Facts:     NoticeFacts{Report: 7, File: "updates_acme_2026-11.csv", Period: "2026-11", Records: 3, Folder: true},
+		CreatedAt: noticed, State: NotificationWaiting, Due: noticed,
+	}
+	if d := cmp.Diff(want, mail); d != "" {
+		t.Error(d)
+	}
+	for _, row := range []struct {
+		name   string
+		change func(r *ReportFacts, to *string)
+		same   bool
+	}{
+		{"told again", func(*ReportFacts, *string) {}, true},
+		{"another number of records", func(r *ReportFacts, _ *string) { r.Records++ }, true},
+		{"another number in the store", func(r *ReportFacts, _ *string) { r.Report++ }, true},
+		{"another address", func(_ *ReportFacts, to *string) { *to = "boss@shop.example" }, false},
+		{"another file", func(r *ReportFacts, _ *string) { r.File = "updates_acme_2026-12.csv" }, false},
+		{"another merchant", func(r *ReportFacts, _ *string) { r.Merchant = "globex" }, false},
+	} {
+		r, to := report, "books@shop.example"
+		row.change(&r, &to)
+		if got := UpdaterReportMail(r, to, "fr", noticed.Add(time.Hour)); (got.ID == mail.ID) != row.same || got.Language != "fr" {
+			t.Errorf("%s: id %s, the first was %s; language %s", row.name, got.ID, mail.ID, got.Language)
+		}
+	}
+	if mail.ID != "eipln3637fl6v6f4uew4yy5bsi" {
+		t.Errorf("the id of a known report is %s: outboxes of older programs would send again", mail.ID)
+	}
+}
+
+func TestAReportIsNoEventOfAContract(t *testing.T) {
+	if slices.Contains(NoticeKinds, NoticeUpdaterReport) || !slices.Contains(AllNoticeKinds, NoticeUpdaterReport) || len(AllNoticeKinds) != len(noticeChannels) {
+		t.Errorf("events %v, all kinds %v", NoticeKinds, AllNoticeKinds)
+	}
+	if NoticeUpdaterReport.Leaves(ByHTTP) || !NoticeUpdaterReport.Leaves(ByMail) {
+		t.Error("a report leaves by e-mail alone")
+	}
+}
+
 func TestANoticeHoldsNoCardNumber(t *testing.T) {
 	w := noticedWallet()
 	n := EnrolmentNotice(w, 1, StatusEvent{Status: CardRefused, Code: "17", Text: "card 374111111111111 unknown"})

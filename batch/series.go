@@ -44,7 +44,7 @@ func judgeSeries(l *Line, f Facts, expiry, fingerprint, trace string) Ruling {
 	case !byMerchant:
 		return Ruling{} // the cardholder takes part: the series goes on with this card
 	case a.Stopped:
-		return refuse(CodeBadTransaction, "the issuer has revoked this series")
+		return refuse(CodeBadTransaction, "the series was stopped: its issuer revoked it, or its card ended")
 	case a.Fingerprint != "" && fingerprint != "" && a.Fingerprint != fingerprint:
 		return refuse(CodeBadTransaction, "the card number changed since the series began: a cardholder-initiated transaction under this agreement must come first")
 	}

@@ -84,6 +84,11 @@ func Expired(expiry string, at time.Time) bool {
 	return !at.Before(time.Date(2000+year, time.Month(month)+1, 1, 0, 0, 0, 0, at.Location()))
 }
 
+// ExpiresLater reports whether one expiry (MMYY) is a later month than another.
+func ExpiresLater(expiry, than string) bool {
+	return len(expiry) == 4 && len(than) == 4 && byYear(expiry) > byYear(than)
+}
+
 // Card is one card of a wallet. A gateway's token stands for its number; the
 // number itself is kept, sealed, only where the contract's route needs it.
 type Card struct {
@@ -98,6 +103,8 @@ type Card struct {
 	Cardholder         string
 	NetworkTransaction string // scheme transaction id of the first transaction, when known
 	Sealed             []byte // the number, encrypted and bound to wallet and index; usually empty
+	// ChangedAt is when number or expiry were last replaced; zero: they are those it began with.
+	ChangedAt time.Time
 }
 
 // Masked returns the card's first six and last four digits around asterisks.
@@ -165,6 +172,8 @@ type Changes struct {
 	Transaction *FollowUp  // what a follow-up did to its original
 	Agreement   *Agreement // written as given
 	Enrolment   *Enrolment // a new one, ID 0
+	// Updates are what the outcome tells of stored cards; they are recorded and change nothing.
+	Updates []CardUpdate
 }
 
 // FollowUp is what an approved follow-up did to its original transaction.

@@ -27,6 +27,7 @@ func (c *Config) check() Problems {
 	k.establishments()
 	k.gateways()
 	k.exchanges()
+	k.updaters()
 	k.remotes()
 	k.sources()
 	k.folders()
@@ -84,6 +85,7 @@ func (k *checker) merchants() {
 		for _, currency := range sorted(m.Limits.Amounts) {
 			k.currency(at+".limits.amounts."+currency, currency)
 		}
+		k.updaterReport(at+".updater_report", &k.Merchants[i])
 	}
 	k.unique("merchants", "id", names(k.Merchants, func(m Merchant) string { return m.ID }))
 }
@@ -100,21 +102,26 @@ func (k *checker) contracts() {
 		at := fmt.Sprintf("contracts[%d]", i)
 		k.merchant(at+".merchant", c.Merchant)
 		k.named(at+".gateway", c.Gateway, "gateway", names(k.Gateways, func(g Gateway) string { return g.Name }))
-		for j, cardType := range c.CardTypes {
-			if len(k.words.CardTypes) > 0 && !slices.Contains(k.words.CardTypes, cardType) {
-				k.problem(fmt.Sprintf("%s.card_types[%d]", at, j), "must be one of %s", strings.Join(k.words.CardTypes, " "))
-			}
-		}
+		k.cardTypes(at+".card_types", c.CardTypes)
 		for j, currency := range c.Currencies {
 			k.currency(fmt.Sprintf("%s.currencies[%d]", at, j), currency)
 		}
 		k.smartBill(at, &k.Contracts[i])
+		k.contractUpdater(at+".updater", &k.Contracts[i])
 		key := [2]string{c.Merchant, c.ID}
 		if j, twice := first[key]; twice && c.ID != "" {
 			k.problem(at+".id", "is the id of contracts[%d] of the same merchant already; ids must differ", j)
 			continue
 		}
 		first[key] = i
+	}
+}
+
+func (k *checker) cardTypes(list string, types []string) {
+	for i, cardType := range types {
+		if len(k.words.CardTypes) > 0 && !slices.Contains(k.words.CardTypes, cardType) {
+			k.problem(fmt.Sprintf("%s[%d]", list, i), "must be one of %s", strings.Join(k.words.CardTypes, " "))
+		}
 	}
 }
 
@@ -337,18 +344,16 @@ func (k *checker) sources() {
 		for j, id := range s.Merchants {
 			k.merchant(fmt.Sprintf("%s.merchants[%d]", at, j), id)
 		}
-		remotes := names(k.Remotes, func(r Remote) string { return r.Name })
-		for _, end := range []struct{ key, remote string }{{".inbound", s.Inbound.Remote}, {".outbound", s.Outbound.Remote}} {
-			if end.remote != "" && len(k.Remotes) == 0 {
-				k.problem(at+end.key+".remote", "names no remote of this file; there is no list of remotes")
-			}
-			k.named(at+end.key+".remote", end.remote, "remote", remotes)
-		}
+		k.remote(at+".inbound.remote", s.Inbound.Remote)
+		k.remote(at+".outbound.remote", s.Outbound.Remote)
 		k.glob(at+".inbound.pattern", s.Inbound.Pattern)
 		for j, e := range s.Expected {
 			k.glob(fmt.Sprintf("%s.expected[%d].pattern", at, j), e.Pattern)
 		}
-		k.readiness(at+".inbound", s)
+		k.doneSuffix(at+".inbound.done_suffix", s.Inbound.DoneSuffix)
+		if s.Inbound.Ready == "trailer" && s.Control == "none" {
+			k.problem(at+".inbound.ready", "a file with control: none has no trailer; choose stable, done-file or rename")
+		}
 		if s.Control == "none" && len(s.Merchants) > 1 {
 			k.problem(at+".merchants", "a file with control: none does not say whose it is; name one merchant")
 		}
@@ -357,18 +362,23 @@ func (k *checker) sources() {
 	k.unique("sources", "name", names(k.Sources, func(s Source) string { return s.Name }))
 }
 
+// remote reports a remote that is not there.
+func (k *checker) remote(setting, name string) {
+	if name != "" && len(k.Remotes) == 0 {
+		k.problem(setting, "names no remote of this file; there is no list of remotes")
+	}
+	k.named(setting, name, "remote", names(k.Remotes, func(r Remote) string { return r.Name }))
+}
+
 func (k *checker) glob(setting, pattern string) {
 	if _, err := path.Match(pattern, ""); err != nil || strings.Contains(pattern, "/") {
 		k.problem(setting, "must be a pattern of file names: letters, * ? and [a-z], without /")
 	}
 }
 
-func (k *checker) readiness(at string, s *Source) {
-	if strings.Contains(s.Inbound.DoneSuffix, "/") {
-		k.problem(at+".done_suffix", "must be the end of a file name, without /")
-	}
-	if s.Inbound.Ready == "trailer" && s.Control == "none" {
-		k.problem(at+".ready", "a file with control: none has no trailer; choose stable, done-file or rename")
+func (k *checker) doneSuffix(setting, suffix string) {
+	if strings.Contains(suffix, "/") {
+		k.problem(setting, "must be the end of a file name, without /")
 	}
 }
 
@@ -377,27 +387,46 @@ func (k *checker) idle() {
 	idle := k.Config.idle()
 	for _, setting := range sorted(idle) {
 		if k.given(setting) {
-			k.problem(setting, "has no effect with %s; remove it", idle[setting])
+			k.problem(setting, "has no effect %s; remove it", idle[setting])
 		}
 	}
 }
 
-// idle lists the settings that another setting leaves without effect, with that setting.
+// idle lists the settings that another setting leaves without effect, each with why.
 func (c *Config) idle() map[string]string {
 	idle := map[string]string{}
 	for i, s := range c.Sources {
 		at := fmt.Sprintf("sources[%d]", i)
-		if s.Inbound.Ready != "stable" && s.Inbound.Ready != "" {
-			idle[at+".inbound.stable_for"] = "ready: " + s.Inbound.Ready
-		}
-		if s.Inbound.Ready != "done-file" && s.Inbound.Ready != "" {
-			idle[at+".inbound.done_suffix"] = "ready: " + s.Inbound.Ready
-		}
+		s.Inbound.idle(at+".inbound", idle)
 		if s.Control == "header" {
-			idle[at+".separator"] = "control: header, where each file names its own"
+			idle[at+".separator"] = "with control: header, where each file names its own"
+		}
+	}
+	for i := range c.Updaters {
+		c.Updaters[i].idle(fmt.Sprintf("updaters[%d]", i), idle)
+	}
+	for i, m := range c.Merchants {
+		at := fmt.Sprintf("merchants[%d].updater_report", i)
+		if _, given := c.origins[at+".every"]; !given && m.UpdaterReport.Every == "" {
+			// Format and fields are also those of a report on demand.
+			for _, key := range []string{"folder", "source", "mail", "language", "send_empty", "since"} {
+				idle[at+"."+key] = "without every: daily or monthly"
+			}
+		}
+		if !m.UpdaterReport.Folder {
+			idle[at+".source"] = "with folder: false"
 		}
 	}
 	return idle
+}
+
+func (in *Inbound) idle(at string, idle map[string]string) {
+	if in.Ready != "stable" && in.Ready != "" {
+		idle[at+".stable_for"] = "with ready: " + in.Ready
+	}
+	if in.Ready != "done-file" && in.Ready != "" {
+		idle[at+".done_suffix"] = "with ready: " + in.Ready
+	}
 }
 
 // columns checks the map of their names to ours, and the constants.
@@ -439,27 +468,39 @@ func (k *checker) column(setting, name string) {
 	k.problem(setting, "%s is no column of the batch interface", name)
 }
 
-// folders reports folders that are read twice, or that answers would come back in by.
+// folders reports folders that are read twice, or that what is written would come back in by.
 func (k *checker) folders() {
-	inbound := map[string]int{}
-	for i, s := range k.Sources {
-		if s.Inbound.Folder == "" {
-			continue
+	readers := map[string]string{}
+	read := func(at string, in Inbound, why string) {
+		if in.Folder == "" {
+			return
 		}
-		place := k.place(s.Inbound.Remote, s.Inbound.Folder)
-		if j, twice := inbound[place]; twice {
-			k.problem(fmt.Sprintf("sources[%d].inbound.folder", i), "is the inbound folder of sources[%d] already; a file has one source", j)
-			continue
+		place := k.place(in.Remote, in.Folder)
+		if other, twice := readers[place]; twice {
+			k.problem(at+".inbound.folder", "is the inbound folder of %s already; %s", other, why)
+			return
 		}
-		inbound[place] = i
+		readers[place] = at
 	}
 	for i, s := range k.Sources {
-		if s.Outbound.Folder == "" {
-			continue
+		read(fmt.Sprintf("sources[%d]", i), s.Inbound, "a file has one source")
+	}
+	for i, x := range k.Exchanges {
+		read(fmt.Sprintf("exchanges[%d]", i), x.Inbound, "each needs its own")
+	}
+	for i, u := range k.Updaters {
+		read(fmt.Sprintf("updaters[%d]", i), u.Inbound, "each needs its own")
+	}
+	written := func(at string, out Outbound, why string) {
+		if reader, both := readers[k.place(out.Remote, out.Folder)]; both && out.Folder != "" {
+			k.problem(at+".outbound.folder", "is the inbound folder of %s; %s", reader, why)
 		}
-		if j, both := inbound[k.place(s.Outbound.Remote, s.Outbound.Folder)]; both {
-			k.problem(fmt.Sprintf("sources[%d].outbound.folder", i), "is the inbound folder of sources[%d]; answers would be read as files", j)
-		}
+	}
+	for i, s := range k.Sources {
+		written(fmt.Sprintf("sources[%d]", i), s.Outbound, "answers would be read as files")
+	}
+	for i, u := range k.Updaters {
+		written(fmt.Sprintf("updaters[%d]", i), u.Outbound, "requests would be read as files")
 	}
 }
 

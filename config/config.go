@@ -13,11 +13,12 @@
 //
 //	yaml      the key
 //	doc       one sentence for the reader of the documentation; every setting has it
-//	default   what holds when nothing is said
+//	default   what holds when nothing is said; of a list: its words, separated by spaces
 //	enum      the accepted words, separated by spaces
 //	min, max  limits of a number, included
 //	unit      what a number counts
 //	required  "true": there is no default
+//	optional  "true": a group that may be left out, and its mandatory settings with it
 //	example   a value for the documentation, where no default shows the form
 package config
 
@@ -37,6 +38,7 @@ type Config struct {
 	Contracts   []Contract `yaml:"contracts" required:"true" doc:"Acceptance contracts: what a merchant may charge, and through which gateway."`
 	Gateways    []Gateway  `yaml:"gateways" required:"true" doc:"Accounts at processors."`
 	Exchanges   []Exchange `yaml:"exchanges" doc:"Folders shared with a partner: American Express SmartBill by files."`
+	Updaters    []Updater  `yaml:"updaters" doc:"Sources of newer data of stored cards: account updaters."`
 	Notify      Notify     `yaml:"notify" doc:"How notifications leave."`
 	Remotes     []Remote   `yaml:"remotes" doc:"SFTP servers that sources read from and write to."`
 	Sources     []Source   `yaml:"sources" required:"true" doc:"Inbound folders, each with the outbound folder of its answers."`
@@ -56,10 +58,25 @@ type Vault struct {
 
 // Merchant is one merchant.
 type Merchant struct {
-	ID        string    `yaml:"id" required:"true" example:"acme" doc:"As in the header record of its files."`
-	TimeZone  string    `yaml:"time_zone" example:"Europe/Paris" doc:"IANA time zone of date-times without an offset. Default: the installation's."`
-	Limits    Limits    `yaml:"limits" doc:"A file beyond one of these is held for an operator."`
-	Lookalike Lookalike `yaml:"lookalike" doc:"When a file resembles others so much that it is held: same wallet, amount and currency."`
+	ID            string        `yaml:"id" required:"true" example:"acme" doc:"As in the header record of its files."`
+	TimeZone      string        `yaml:"time_zone" example:"Europe/Paris" doc:"IANA time zone of date-times without an offset. Default: the installation's."`
+	Limits        Limits        `yaml:"limits" doc:"A file beyond one of these is held for an operator."`
+	Lookalike     Lookalike     `yaml:"lookalike" doc:"When a file resembles others so much that it is held: same wallet, amount and currency."`
+	UpdaterReport UpdaterReport `yaml:"updater_report" doc:"The report of what account updaters, and others that tell of cards, changed."`
+}
+
+// UpdaterReport is the report of the updates of a merchant's cards, a month or its days so
+// far (Paysafe account updater, section 3.2).
+type UpdaterReport struct {
+	Every     string   `yaml:"every" enum:"daily monthly" doc:"When it is made: each day, of the month so far, or once the month is over. Empty: only on demand, with format and fields; the other settings then have no effect."`
+	Format    string   `yaml:"format" default:"csv" enum:"csv html" doc:"How it is written."`
+	Fields    string   `yaml:"fields" default:"standard" enum:"standard extended" doc:"The fields of Paysafe's own report, or also what was there before, scheme, outcome, source and times."`
+	Folder    bool     `yaml:"folder" default:"true" doc:"It goes to the outbound folder of a source."`
+	Source    string   `yaml:"source" example:"acme-billing" doc:"The source whose outbound folder it goes to. Default: the first one of the merchant."`
+	Mail      []string `yaml:"mail" example:"[billing@example.com]" doc:"Addresses that it is sent to by e-mail. Default: none."`
+	Language  string   `yaml:"language" default:"en" enum:"en fr" doc:"Language of the e-mail. The report itself is in English."`
+	SendEmpty bool     `yaml:"send_empty" default:"false" doc:"It is also sent when it has no record."`
+	Since     string   `yaml:"since" example:"\"2026-11\"" doc:"First month, YYYY-MM. Default: that of the merchant's first update."`
 }
 
 // Limits hold a file back (batch interface, section 4, LIMIT).
@@ -77,17 +94,18 @@ type Lookalike struct {
 
 // Contract is an acceptance contract.
 type Contract struct {
-	ID              string         `yaml:"id" required:"true" example:"\"1234567\"" doc:"As in the contract column. Unique per merchant."`
-	Merchant        string         `yaml:"merchant" required:"true" example:"acme" doc:"The merchant it belongs to."`
-	Gateway         string         `yaml:"gateway" required:"true" example:"mastercard-eu" doc:"The gateway that charges."`
-	CardTypes       []string       `yaml:"card_types" example:"[VISA, MASTERCARD]" doc:"Accepted card types. Default: every type."`
-	Currencies      []string       `yaml:"currencies" example:"[EUR]" doc:"Accepted currencies, ISO 4217 alphabetic. Default: every currency."`
-	MerchantSource  bool           `yaml:"merchant_source" default:"true" doc:"The gateway account allows MERCHANT as the source of a payment. Without it, merchant-initiated lines are refused."`
-	Reauthorization bool           `yaml:"reauthorization" default:"false" doc:"The contract has the option to authorize an earlier payment again (doReAuthorization)."`
-	SmartBill       SmartBill      `yaml:"smartbill" doc:"American Express SmartBill for the cards of this contract."`
-	FollowUp        FollowUp       `yaml:"follow_up" doc:"Daily files of what became of the contract's transactions (docs/followup-files.md)."`
-	Notify          ContractNotify `yaml:"notify" doc:"Which notifications the contract wants."`
-	UnknownSeries   string         `yaml:"unknown_series" default:"refuse" enum:"refuse hold send" doc:"What happens to a merchant-initiated payment whose series has no first transaction on record."`
+	ID              string          `yaml:"id" required:"true" example:"\"1234567\"" doc:"As in the contract column. Unique per merchant."`
+	Merchant        string          `yaml:"merchant" required:"true" example:"acme" doc:"The merchant it belongs to."`
+	Gateway         string          `yaml:"gateway" required:"true" example:"mastercard-eu" doc:"The gateway that charges."`
+	CardTypes       []string        `yaml:"card_types" example:"[VISA, MASTERCARD]" doc:"Accepted card types. Default: every type."`
+	Currencies      []string        `yaml:"currencies" example:"[EUR]" doc:"Accepted currencies, ISO 4217 alphabetic. Default: every currency."`
+	MerchantSource  bool            `yaml:"merchant_source" default:"true" doc:"The gateway account allows MERCHANT as the source of a payment. Without it, merchant-initiated lines are refused."`
+	Reauthorization bool            `yaml:"reauthorization" default:"false" doc:"The contract has the option to authorize an earlier payment again (doReAuthorization)."`
+	SmartBill       SmartBill       `yaml:"smartbill" doc:"American Express SmartBill for the cards of this contract."`
+	FollowUp        FollowUp        `yaml:"follow_up" doc:"Daily files of what became of the contract's transactions (docs/followup-files.md)."`
+	Updater         ContractUpdater `yaml:"updater" doc:"The account updater of the contract's cards."`
+	Notify          ContractNotify  `yaml:"notify" doc:"Which notifications the contract wants."`
+	UnknownSeries   string          `yaml:"unknown_series" default:"refuse" enum:"refuse hold send" doc:"What happens to a merchant-initiated payment whose series has no first transaction on record."`
 }
 
 // SmartBill is how the American Express cards of a contract are enrolled and charged.
@@ -113,6 +131,12 @@ type FollowUp struct {
 	Source   string   `yaml:"source" example:"acme-billing" doc:"The source whose outbound folder they go to. Default: the first one of the merchant."`
 	Encoding string   `yaml:"encoding" default:"ISO-8859-1" enum:"ISO-8859-1 UTF-8" doc:"How they are written."`
 	Since    string   `yaml:"since" example:"2026-12-01" doc:"First day, YYYY-MM-DD. Default: that of the merchant's first file."`
+}
+
+// ContractUpdater is the account updater of the cards of a contract.
+type ContractUpdater struct {
+	Name    string `yaml:"name" example:"paysafe-updater" doc:"The updater. Empty: nobody is asked about the cards."`
+	Account string `yaml:"account" example:"\"89987201\"" doc:"The contract's merchant account number there. Mandatory for an updater of kind paysafe: digits."`
 }
 
 // ContractNotify says which events of a contract are told, and how (docs/notifications.md).
@@ -154,6 +178,47 @@ type Layouts struct {
 	Status    Path `yaml:"status" example:"layouts/status.yaml" doc:"Default: the shipped smartbill-status."`
 	Charge    Path `yaml:"charge" example:"layouts/charge.yaml" doc:"Default: the shipped smartbill-charge."`
 	Response  Path `yaml:"response" example:"layouts/response.yaml" doc:"Default: the shipped smartbill-response."`
+}
+
+// Updater is a source of newer data of stored cards: a provider that is asked by files, or
+// a folder of update files that a processor sends unasked.
+type Updater struct {
+	Name              string         `yaml:"name" required:"true" example:"paysafe-updater" doc:"Its name here, and in reports."`
+	Kind              string         `yaml:"kind" required:"true" enum:"paysafe files" doc:"Asked and answered by files, as Paysafe's account updater, or only a folder that update files arrive in."`
+	Format            string         `yaml:"format" default:"paysafe" enum:"paysafe cybersource jpmorgan checkout own" doc:"Whose files they are; it says which shipped tables read answers and their codes. With 'own', layouts.response and codes say it. Mandatory for kind files."`
+	Merchants         []string       `yaml:"merchants" example:"[acme]" doc:"files: merchants whose cards the files are about. Default: every merchant. For kind paysafe the contracts say it."`
+	Outbound          Outbound       `yaml:"outbound" optional:"true" doc:"paysafe: where our requests go. Mandatory there."`
+	Inbound           Inbound        `yaml:"inbound" required:"true" doc:"Where acknowledgements and responses, or update files, come from. Ready cannot be trailer."`
+	StoreID           string         `yaml:"store_id" example:"acme-store" doc:"paysafe: the store's id, in each record of a request, without spaces, commas and quotation marks. Empty: the field stays blank."`
+	StorePassword     Secret         `yaml:"store_password" example:"env:ACME_STORE_PASSWORD" doc:"paysafe: its password, of the same kind. Both, or none."`
+	EncryptTo         Path           `yaml:"encrypt_to" example:"keys/paysafe-public.asc" doc:"paysafe: the provider's public OpenPGP key, for requests. Mandatory there."`
+	DecryptWith       Path           `yaml:"decrypt_with" example:"keys/updater-private.asc" doc:"Our private OpenPGP key, for responses. Mandatory for kind paysafe; for kind files when they come encrypted."`
+	Passphrase        Secret         `yaml:"passphrase" example:"file:secrets/updater-passphrase" doc:"Opens the private key."`
+	Schemes           []string       `yaml:"schemes" default:"VISA MASTERCARD" doc:"paysafe: card types that are asked about."`
+	CutOff            UpdaterCutOff  `yaml:"cut_off" doc:"paysafe: when the provider collects requests, every day."`
+	Wait              time.Duration  `yaml:"wait" default:"96h" min:"24h" max:"720h" doc:"paysafe: how long responses are waited for, from the cut-off that collects the request on. Cards without a decision by then are reported."`
+	AcknowledgeWithin time.Duration  `yaml:"acknowledge_within" default:"12h" min:"1h" max:"720h" doc:"paysafe: how long after the cut-off the acknowledgement may stay away before it is reported."`
+	MaxBytes          int            `yaml:"max_bytes" default:"1000000" min:"1000" max:"3000000" unit:"bytes, before encryption" doc:"paysafe: largest request; more cards are asked about in further files."`
+	MaxRecords        int            `yaml:"max_records" default:"50000" min:"1" max:"50000" unit:"records" doc:"paysafe: most cards of a request."`
+	Select            string         `yaml:"select" default:"monthly" enum:"monthly manual" doc:"paysafe: when cards are selected: by the first run of a month, or only by 'cardbatch updater select'."`
+	Apply             bool           `yaml:"apply" default:"true" doc:"Change the cards. Otherwise it is only told what would be done."`
+	Layouts           UpdaterLayouts `yaml:"layouts" doc:"Tables that replace the shipped ones (docs/layouts.md)."`
+	Codes             Path           `yaml:"codes" example:"layouts/codes.csv" doc:"Table of the codes of answers. Default: the shipped one of the format."`
+	ResponsePattern   string         `yaml:"response_pattern" default:"*" example:"resp_*.gpg" doc:"paysafe: which files of the inbound folder that are no acknowledgements are responses (* ? [a-z])."`
+	TimeZone          string         `yaml:"time_zone" default:"UTC" doc:"IANA time zone of the times in the files."`
+}
+
+// UpdaterCutOff is when a provider collects requests (Paysafe account updater, section 2.1).
+type UpdaterCutOff struct {
+	At       TimeOfDay `yaml:"at" default:"05:30" doc:"Requests that are there by then are handled the same day."`
+	TimeZone string    `yaml:"time_zone" default:"America/New_York" doc:"IANA time zone of that clock."`
+}
+
+// UpdaterLayouts are tables of an operator's own.
+type UpdaterLayouts struct {
+	Request         Path `yaml:"request" example:"layouts/request.yaml" doc:"paysafe. Default: the shipped updater-request."`
+	Acknowledgement Path `yaml:"acknowledgement" example:"layouts/acknowledgement.yaml" doc:"paysafe. Default: the shipped updater-acknowledgement."`
+	Response        Path `yaml:"response" example:"layouts/response.yaml" doc:"Answers, or update files. Default: the shipped one of the format."`
 }
 
 // Gateway is an account at a processor.
@@ -315,6 +380,11 @@ func (c *Config) Remote(name string) *Remote {
 // Source finds a source; nil when there is none.
 func (c *Config) Source(name string) *Source {
 	return find(c.Sources, func(s *Source) bool { return s.Name == name })
+}
+
+// Updater finds an account updater; nil when there is none.
+func (c *Config) Updater(name string) *Updater {
+	return find(c.Updaters, func(u *Updater) bool { return u.Name == name })
 }
 
 func find[T any](all []T, is func(*T) bool) *T {

@@ -144,6 +144,7 @@ func (r *reader) required(v reflect.Value, path string) {
 			}
 		}
 		switch {
+		case s.optional && !given:
 		case isGroup(s.kind):
 			r.required(field, at)
 		case s.kind.Kind() == reflect.Slice && isGroup(s.kind.Elem()):

@@ -97,6 +97,8 @@ func fallback(s setting) string {
 	switch {
 	case s.required:
 		return "**mandatory**"
+	case s.kind.Kind() == reflect.Slice && s.fallback != "":
+		return "`[" + strings.Join(strings.Fields(s.fallback), ", ") + "]`"
 	case s.fallback != "":
 		return "`" + cell(s.fallback) + "`"
 	}

@@ -49,6 +49,9 @@ func typeSchema(t reflect.Type, s setting) map[string]any {
 		if s.required {
 			list["minItems"] = 1
 		}
+		if s.fallback != "" {
+			list["default"] = strings.Fields(s.fallback)
+		}
 		return list
 	case t.Kind() == reflect.Map:
 		return map[string]any{"type": "object", "additionalProperties": typeSchema(t.Elem(), s)}

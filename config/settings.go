@@ -16,12 +16,13 @@ import (
 type setting struct {
 	name     string
 	doc      string
-	fallback string // the default; empty: none
+	fallback string // the default; empty: none. Of a list: words
 	unit     string
 	example  string
 	min, max string
 	enum     []string
 	required bool
+	optional bool // a group that need not be given
 	field    int
 	kind     reflect.Type
 }
@@ -44,6 +45,7 @@ func settings(t reflect.Type) []setting {
 			max:      f.Tag.Get("max"),
 			enum:     strings.Fields(f.Tag.Get("enum")),
 			required: f.Tag.Get("required") == "true",
+			optional: f.Tag.Get("optional") == "true",
 			field:    i,
 			kind:     f.Type,
 		})
@@ -103,9 +105,13 @@ func leaves(root reflect.Value) []leaf {
 // setDefaults gives every setting of a group its default.
 func setDefaults(v reflect.Value) {
 	for _, s := range settings(v.Type()) {
-		if isGroup(s.kind) {
+		switch {
+		case isGroup(s.kind):
 			setDefaults(v.Field(s.field))
-		} else if s.fallback != "" {
+		case s.fallback == "":
+		case s.kind.Kind() == reflect.Slice:
+			v.Field(s.field).Set(reflect.ValueOf(strings.Fields(s.fallback)))
+		default:
 			if err := setText(v.Field(s.field), s, s.fallback); err != nil {
 				panic(fmt.Sprintf("config: default of %s: %v", s.name, err)) // a mistake in config.go, found by any test
 			}

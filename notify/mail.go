@@ -20,10 +20,9 @@ import (
 // post is the mail server.
 type post struct {
 	Mail
-	timeout time.Duration
-	tls     *tls.Config
-	auth    gomail.SMTPAuthType
-	domain  string // of Message-IDs
+	tls    *tls.Config
+	auth   gomail.SMTPAuthType
+	domain string // of Message-IDs
 }
 
 var authentications = map[string]gomail.SMTPAuthType{
@@ -31,8 +30,8 @@ var authentications = map[string]gomail.SMTPAuthType{
 	"cram-md5": gomail.SMTPAuthCramMD5, "scram-sha-256": gomail.SMTPAuthSCRAMSHA256,
 }
 
-func newPost(m Mail, timeout time.Duration, roots *x509.CertPool) (*post, error) {
-	p := &post{Mail: m, timeout: timeout, tls: &tls.Config{ServerName: m.Host, RootCAs: roots, MinVersion: tls.VersionTLS12}}
+func newPost(m Mail, roots *x509.CertPool) (*post, error) {
+	p := &post{Mail: m, tls: &tls.Config{ServerName: m.Host, RootCAs: roots, MinVersion: tls.VersionTLS12}}
 	from, err := mail.ParseAddress(m.From)
 	if err != nil {
 		return nil, errors.New("mail server: the sender is no e-mail address")
@@ -75,21 +74,36 @@ func (s *Sender) mail(ctx context.Context, n batch.Notification) error {
 	if s.post == nil {
 		return errors.New("no mail server is configured")
 	}
-	m, err := s.message(n)
+	carried, err := s.attach(ctx, n)
 	if err != nil {
 		return err
 	}
-	return s.post.send(ctx, m)
+	defer carried.close()
+	m, err := s.message(n, carried)
+	if err != nil {
+		return err
+	}
+	err = s.post.send(ctx, m, carried.patience(s.settings.Timeout))
+	if carried.failed != nil {
+		return carried.failed
+	}
+	return err
 }
 
 // message writes an e-mail. Its Message-ID and its boundary follow from the notification's id.
-func (s *Sender) message(n batch.Notification) (*gomail.Msg, error) {
-	subject, text, html, err := s.render(n)
+func (s *Sender) message(n batch.Notification, carried *load) (*gomail.Msg, error) {
+	subject, text, html, err := s.render(n, carried.content != nil)
 	if err != nil {
 		return nil, err
 	}
-	// The library writes the boundary without quotes: it must be a token (RFC 2045, section 5.1).
-	m := gomail.NewMsg(gomail.WithNoDefaultUserAgent(), gomail.WithBoundary("_"+n.ID))
+	m := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
+	if carried.content != nil {
+		// Then there are two boundaries, which the library must draw itself: it knows only one that is given.
+		m.SetAttachments([]*gomail.File{carried.file()})
+	} else {
+		// The library writes the boundary without quotes: it must be a token (RFC 2045, section 5.1).
+		m.SetBoundary("_" + n.ID)
+	}
 	if err := m.From(s.post.From); err != nil {
 		return nil, errors.New("the sender is no e-mail address")
 	}
@@ -107,14 +121,16 @@ func (s *Sender) message(n batch.Notification) (*gomail.Msg, error) {
 }
 
 // send gives the server one message, over a connection of its own.
-func (p *post) send(ctx context.Context, m *gomail.Msg) error {
+func (p *post) send(ctx context.Context, m *gomail.Msg, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
 	var conn net.Conn
 	policy := gomail.NoTLS
 	if p.TLS == StartTLS {
 		policy = gomail.TLSMandatory
 	}
 	options := []gomail.Option{
-		gomail.WithPort(p.Port), gomail.WithTimeout(p.timeout), gomail.WithTLSPolicy(policy), gomail.WithTLSConfig(p.tls), gomail.WithoutNoop(),
+		gomail.WithPort(p.Port), gomail.WithTimeout(timeout), gomail.WithTLSPolicy(policy), gomail.WithTLSConfig(p.tls), gomail.WithoutNoop(),
 		gomail.WithDialContextFunc(func(ctx context.Context, network, address string) (_ net.Conn, err error) {
 			conn, err = p.dial(ctx, network, address)
 			return conn, err

@@ -32,7 +32,14 @@ const (
 type Settings struct {
 	Mail      Mail
 	Templates string        // folder of templates that replace shipped ones; empty: none
-	Timeout   time.Duration // of one delivery; 30 s
+	Timeout   time.Duration // of one delivery; 30 s, and a second more per 100 kB of an attachment
+	// Attach finds what an e-mail of batch.NoticeUpdaterReport carries. An error leaves the e-mail
+	// waiting, or, when it is ErrRefused, for good; without Attach such e-mails wait. It is called
+	// once per attempt, for one e-mail at a time, and what it takes is no part of Timeout.
+	Attach func(ctx context.Context, n batch.Notification) (Attachment, error)
+	// MaxAttachment is how large an attachment may be, in bytes; 10,000,000. The e-mail of a larger
+	// one is sent without, and says so. In an e-mail it takes 37 % more.
+	MaxAttachment int64
 	// Backoff are the waits after the first, second … failed attempt; after the attempt that
 	// follows the last one a notification is dead. Default: DefaultBackoff.
 	Backoff     []time.Duration
@@ -63,7 +70,8 @@ type Sender struct {
 	clock     func() time.Time
 	templates map[string]letter // by kind and language
 	http      *http.Client
-	post      *post // nil: there is no mail server
+	post      *post         // nil: there is no mail server
+	attaching chan struct{} // holds one while an attachment is under way
 }
 
 // New checks the settings and reads all templates: what is wrong with them is known before
@@ -81,6 +89,9 @@ func New(s Settings, clock func() time.Time) (*Sender, error) {
 	if s.GiveUp == 0 {
 		s.GiveUp = 5
 	}
+	if s.MaxAttachment == 0 {
+		s.MaxAttachment = 10_000_000
+	}
 	roots, err := rootCAs(s.RootCA)
 	if err != nil {
 		return nil, err
@@ -89,9 +100,9 @@ func New(s Settings, clock func() time.Time) (*Sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	sender := &Sender{settings: s, clock: clock, templates: templates, http: newHTTP(s.Timeout, roots)}
+	sender := &Sender{settings: s, clock: clock, templates: templates, http: newHTTP(s.Timeout, roots), attaching: make(chan struct{}, 1)}
 	if s.Mail.Host != "" {
-		if sender.post, err = newPost(s.Mail, s.Timeout, roots); err != nil {
+		if sender.post, err = newPost(s.Mail, roots); err != nil {
 			return nil, err
 		}
 	}
@@ -101,8 +112,6 @@ func New(s Settings, clock func() time.Time) (*Sender, error) {
 // Deliver delivers one notification. Nil means that the receiver took it; an error, that it
 // may or may not have: deliver again, unless it is ErrRefused.
 func (s *Sender) Deliver(ctx context.Context, n batch.Notification) error {
-	ctx, cancel := context.WithTimeout(ctx, s.settings.Timeout)
-	defer cancel()
 	var err error
 	switch n.Channel {
 	case batch.ByHTTP:

@@ -98,7 +98,8 @@ func (p *pass) judge(n batch.Notification, err error) batch.Delivery {
 	return d
 }
 
-// count adds an attempt up. What a receiver refused shows that its host is well.
+// count adds an attempt up. What a receiver refused shows that its host is well; a report that
+// is missing shows nothing of it.
 func (p *pass) count(host string, d batch.Delivery, err error) {
 	switch {
 	case d.Sent:
@@ -108,9 +109,11 @@ func (p *pass) count(host string, d batch.Delivery, err error) {
 	default:
 		p.tally.Failed++
 	}
-	if err == nil || errors.Is(err, ErrRefused) {
+	switch {
+	case errors.Is(err, errUnattached):
+	case err == nil || errors.Is(err, ErrRefused):
 		p.failures[host] = 0
-	} else {
+	default:
 		p.failures[host]++
 	}
 }

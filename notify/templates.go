@@ -32,6 +32,12 @@ type Letter struct {
 	Text      string // the code in words; may be empty
 	Card      string // first six and last four digits; may be empty
 	Expiry    string // card_expiring: MM/YY
+	Period    string // updater_report: YYYY-MM
+	Until     string // updater_report: the last day that it covers, YYYY-MM-DD; empty: the whole month
+	Records   int    // updater_report
+	File      string // updater_report: name of its file
+	Attached  bool   // updater_report: false when it is too large for an e-mail
+	Folder    bool   // updater_report: it lies in the outbound folder, too
 	Reference string // the notification's id
 }
 
@@ -70,7 +76,7 @@ func readTemplates(folder string) (map[string]letter, error) {
 		return string(data), err
 	}
 	all := map[string]letter{}
-	for _, kind := range batch.NoticeKinds {
+	for _, kind := range batch.AllNoticeKinds {
 		if !kind.Leaves(batch.ByMail) {
 			continue
 		}
@@ -115,6 +121,8 @@ func (l letter) try() error {
 	for _, data := range []Letter{
 		{Wallet: "W-1"},
 		{Wallet: "W-1", Contract: "1234567", Merchant: "acme", Accepted: true, Code: "00", Text: "text", Card: "374111******1111", Expiry: "12/26", Reference: "r"},
+		{Merchant: "acme", Period: "2026-11", Until: "2026-11-21", Records: 2, File: "report.csv", Attached: true, Reference: "r"},
+		{Merchant: "acme", Period: "2026-11", Records: 2, File: "report.csv", Folder: true, Reference: "r"},
 	} {
 		subject, _, _, err := l.render(data)
 		if err != nil {
@@ -141,7 +149,7 @@ func (l letter) render(data Letter) (subject, text, html string, err error) {
 }
 
 // render writes the e-mail of a notification.
-func (s *Sender) render(n batch.Notification) (subject, text, html string, err error) {
+func (s *Sender) render(n batch.Notification, attached bool) (subject, text, html string, err error) {
 	l, known := s.templates[letterName(n.Kind, n.Language)]
 	if !known {
 		return "", "", "", fmt.Errorf("%w: there is no e-mail for %s in language %s", ErrRefused, n.Kind, n.Language)
@@ -150,8 +158,13 @@ func (s *Sender) render(n batch.Notification) (subject, text, html string, err e
 	if len(expiry) == 4 {
 		expiry = expiry[:2] + "/" + expiry[2:]
 	}
+	period, until := n.Facts.Period, ""
+	if len(period) == len("2026-11-21") {
+		period, until = period[:len("2026-11")], period
+	}
 	return l.render(Letter{
 		Wallet: string(n.Wallet), Contract: string(n.Contract), Merchant: string(n.Merchant), Accepted: n.Facts.Accepted,
-		Code: n.Facts.Code, Text: n.Facts.Text, Card: n.Facts.Card, Expiry: expiry, Reference: n.ID,
+		Code: n.Facts.Code, Text: n.Facts.Text, Card: n.Facts.Card, Expiry: expiry,
+		Period: period, Until: until, Records: n.Facts.Records, File: n.Facts.File, Attached: attached, Folder: n.Facts.Folder, Reference: n.ID,
 	})
 }

@@ -17,6 +17,7 @@ func TestTemplatesOfAnOperator(t *testing.T) {
 	}{
 		{"none replaces any", nil, ""},
 		{"one replaces one", map[string]string{"card_expiring.en.txt": `{{define "subject"}}Card {{.Card}}{{end}}Own words`}, ""},
+		{"one replaces that of a report", map[string]string{"updater_report.fr.txt": `{{define "subject"}}{{.Period}} {{.Until}}{{end}}{{if .Attached}}{{.File}}{{else if .Folder}}{{.Records}}{{end}}`}, "updater_report.fr.txt"},
 		{"other files are no templates", map[string]string{"README.md": "{{", "logo.png": ""}, ""},
 		{"one that cannot be read", map[string]string{"card_expiring.fr.html": "{{if}}"}, "card_expiring.fr.html"},
 		{"one with an unknown word", map[string]string{"card_expiring.fr.html": "{{.CardNumber}}"}, "CardNumber"},
@@ -49,7 +50,7 @@ func TestAnOperatorsTemplateIsUsedAndItsSubjectIsOneLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := newSender(t, Settings{Templates: folder})
-	subject, text, html, err := s.render(mailOf(t, batch.ExpiryNotice(wallet(), wallet().Cards[0])))
+	subject, text, html, err := s.render(mailOf(t, batch.ExpiryNotice(wallet(), wallet().Cards[0])), false)
 	if err != nil {
 		t.Fatal(err)
 	}

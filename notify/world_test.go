@@ -175,6 +175,32 @@ func (s mailServer) received(t *testing.T) []string {
 	return all
 }
 
+// attached is a file that a mail server has found in a message.
+type attached struct{ Name, Type, Content string }
+
+// attachments are those of all messages that the server has taken, in order.
+func (s mailServer) attachments(t *testing.T) (all []attached) {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(s.folder, "*.attachment"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		header, err := os.ReadFile(strings.TrimSuffix(name, ".attachment") + ".header")
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(string(header), "\n")
+		all = append(all, attached{lines[0], lines[1], string(content)})
+	}
+	return all
+}
+
 // box is an outbox in memory.
 type box struct {
 	all      []batch.Notification

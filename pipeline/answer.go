@@ -65,7 +65,12 @@ func (r *Run) countLeft(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	orders, err := r.Store.CountCardOrders(ctx)
+	if err != nil {
+		return err
+	}
 	r.count(func(s *Summary) {
+		s.OrdersWaiting = orders
 		s.Untold = told[batch.NotificationWaiting] + told[batch.NotificationDead]
 		s.NotSent, s.Pending, s.InDoubt, s.Waiting = info.LinesQueued, info.LinesPending, info.LinesInDoubt, info.Waiting
 	})

@@ -128,11 +128,36 @@ func (p *prepared) keepCard(o *store.LineOutcome, card batch.Card, at time.Time)
 		card.Index = cmp.Or(chosen, batch.CardIndexOf(l), w.DefaultCard)
 	}
 	w.Status, w.OpenLine, w.UpdatedAt = batch.WalletActive, batch.LineAddress{}, at
+	if old, known := w.Card(card.Index); known && batch.DataOf(old) != batch.DataOf(card) {
+		card.ChangedAt = at
+	}
+	p.keepNumber(&card)
 	w.PutCard(card)
 	o.Changes.Wallet = &w
 	o.Answer.CardIndex = strconv.Itoa(card.Index)
 	o.Answer.CardStatus = card.Status
 	o.Answer.Card, o.Answer.CardExpiry, o.Answer.CardType = card.Masked(), card.Expiry, card.Type
+}
+
+// keepNumber seals the card's number for the account updater of the contract, which is asked by
+// number. One that cannot be sealed is not kept, and the updater not asked about it.
+func (p *prepared) keepNumber(card *batch.Card) {
+	l := &p.rec.Line
+	number, copied := l.CardNumber.Reveal(), p.original != nil && l.Command == batch.CreateWallet
+	if number == "" && !copied {
+		return // it stays as it is
+	}
+	sealed := card.Sealed
+	card.Sealed = nil
+	if p.contract.Updater == "" {
+		return
+	}
+	if number == "" && len(sealed) > 0 {
+		number, _ = p.vault.Unseal(sealed, batch.CardBinding(p.merchant, p.original.WalletID, p.original.CardIndex))
+	}
+	if number != "" {
+		card.Sealed, _ = p.vault.Seal(number, batch.CardBinding(p.merchant, l.WalletID, card.Index))
+	}
 }
 
 // changedWallet is the wallet with the buyer's details that an updateWallet line gives.
@@ -216,6 +241,7 @@ func (p *prepared) learn(o *store.LineOutcome, told batch.Answer, at time.Time) 
 		return
 	}
 	before := card
+	card = p.updateTold(o, told, at)
 	card.Expiry, card.Type = cmp.Or(told.CardExpiry, card.Expiry), cmp.Or(told.CardType, card.Type)
 	o.Answer.CardExpiry, o.Answer.CardType = card.Expiry, card.Type
 	o.Answer.Card, o.Answer.CardStatus = cmp.Or(told.Card, o.Answer.Card), cmp.Or(told.CardStatus, o.Answer.CardStatus)
@@ -229,6 +255,7 @@ func (p *prepared) learn(o *store.LineOutcome, told batch.Answer, at time.Time) 
 // paymentOutcome moves the series on, and stops what the issuer has revoked.
 func (p *prepared) paymentOutcome(o *store.LineOutcome, answer gateway.Answer, at time.Time) {
 	l := &p.rec.Line
+	card := p.updateTold(o, answer.Answer, at)
 	if p.card.Index > 0 {
 		o.Answer.CardIndex, o.Answer.CardStatus = strconv.Itoa(p.card.Index), p.card.Status
 	}
@@ -239,9 +266,7 @@ func (p *prepared) paymentOutcome(o *store.LineOutcome, answer gateway.Answer, a
 		}
 		// The first transaction that the cardholder made with a kept card is what later ones refer to.
 		if p.wallet != nil && p.card.Index > 0 && p.card.NetworkTransaction == "" && answer.NetworkTransaction != "" && l.SourceOf() != batch.SourceMerchant {
-			card := p.card
 			card.NetworkTransaction = answer.NetworkTransaction
-			o.Changes.Wallet = withCard(p.wallet, card, at)
 		}
 	}
 	if (answer.StopSeries || answer.StopCard) && p.agreement != nil {
@@ -250,10 +275,11 @@ func (p *prepared) paymentOutcome(o *store.LineOutcome, answer gateway.Answer, a
 		o.Changes.Agreement = &a
 	}
 	if answer.StopCard && p.wallet != nil && p.card.Index > 0 {
-		card := p.card
 		card.Status = batch.CardDisabled
-		o.Changes.Wallet = withCard(p.wallet, card, at)
 		o.Answer.CardStatus = card.Status
+	}
+	if learned := card.Status != p.card.Status || card.NetworkTransaction != p.card.NetworkTransaction || card.Expiry != p.card.Expiry; learned {
+		o.Changes.Wallet = withCard(p.wallet, card, at)
 	}
 }
 
@@ -296,7 +322,7 @@ func (r *Run) refreshWallets(ctx context.Context, group []done) error {
 			changed, _ := learned.Card(g.card.Index)
 			card, ok := fresh[learned.ID].Card(g.card.Index)
 			if !ok || card.Token != changed.Token { // another card has its place by now
-				g.Changes.Wallet = nil
+				g.Changes.Wallet, g.Changes.Updates = nil, nil
 				continue
 			}
 			if changed.Status == batch.CardDisabled {
@@ -304,6 +330,11 @@ func (r *Run) refreshWallets(ctx context.Context, group []done) error {
 			}
 			if card.NetworkTransaction == "" {
 				card.NetworkTransaction = changed.NetworkTransaction
+			}
+			if batch.ExpiresLater(changed.Expiry, card.Expiry) {
+				card.Expiry, card.ChangedAt = changed.Expiry, changed.ChangedAt
+			} else {
+				g.Changes.Updates = nil // another answer has told it
 			}
 			g.Changes.Wallet = withCard(fresh[learned.ID], card, learned.UpdatedAt)
 			fresh[learned.ID] = g.Changes.Wallet

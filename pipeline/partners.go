@@ -45,7 +45,10 @@ func ingest(ctx context.Context, r *Run) error {
 	if err := r.askPayline(ctx); err != nil {
 		return err
 	}
-	return r.lateEnrolments(ctx)
+	if err := r.lateEnrolments(ctx); err != nil {
+		return err
+	}
+	return r.ingestUpdates(ctx)
 }
 
 // enrolPartners sends the enrolments that wait.

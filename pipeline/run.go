@@ -38,13 +38,13 @@ var Steps = []Step{
 	{"pull", "take ready files from the inbound folders: claim, copy, hash, archive", pull},
 	{"check", "read each file whole, stage its lines, give its verdict", check},
 	{"ack", "answer each verdict with an ACK", acknowledge},
-	{"ingest", "take what partners tell: enrolments, card changes, answers to charges", ingest},
-	{"enrol", "submit wallet lines; send enrolments", enrol},
+	{"ingest", "take what partners and account updaters tell of cards and charges", ingest},
+	{"enrol", "submit wallet lines; send enrolments; ask account updaters", enrol},
 	{"submit", "submit payments, then what follows up on payments", submit},
 	{"resolve", "look up what is in doubt or pending; send again what the gateway does not know", resolve},
 	{"respond", "make RESULT and SUPPLEMENT files", respond},
 	{"deliver", "put answers into the outbound folders, and prove it; clear the inbound folders", deliver},
-	{"report", "make and deliver the follow-up files of days that are over", followUp},
+	{"report", "make and deliver follow-up files and account-updater reports", reportStep},
 	{"notify", "tell cardholders and merchants' servers what is due", notifyDue},
 	{"purge", "delete what was kept long enough; re-encrypt what an old key sealed", purge},
 }
@@ -96,7 +96,10 @@ type Run struct {
 	Contracts map[batch.MerchantID]map[batch.ContractID]*batch.Contract
 	Gateways  map[batch.GatewayName]Gateway
 	Partners  []Partner
+	Updaters  []Updater
 	FollowUps []FollowUp
+	// UpdaterReports are the reports of card updates that merchants want.
+	UpdaterReports []UpdaterReport
 	// Deliver delivers the notifications that are due and returns how many; nil: none leaves.
 	Deliver   func(ctx context.Context) (sent int, err error)
 	Retention Retention

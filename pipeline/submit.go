@@ -10,12 +10,15 @@ import (
 	"cardbatch/store"
 )
 
-// enrol submits the wallet lines, then sends the enrolments that wait.
+// enrol submits the wallet lines, then sends the enrolments that wait, and asks account updaters.
 func enrol(ctx context.Context, r *Run) error {
 	if err := r.submitPhases(ctx, batch.PhaseWallet); err != nil {
 		return err
 	}
-	return r.enrolPartners(ctx)
+	if err := r.enrolPartners(ctx); err != nil {
+		return err
+	}
+	return r.requestUpdates(ctx)
 }
 
 // submit submits payments, then what follows up on payments.

@@ -32,8 +32,19 @@ type Summary struct {
 	Exceptions     int `json:"partner_exceptions,omitempty"` // records of partners' files that say what cannot be
 	LateEnrolments int `json:"enrolments_late,omitempty"`    // cards that wait longer than their deadline
 	FollowUps      int `json:"follow_up_files_delivered,omitempty"`
-	Notified       int `json:"notifications_sent,omitempty"`
-	Untold         int `json:"notifications_waiting,omitempty"` // waiting or dead
+	UpdatesAsked   int `json:"updates_asked,omitempty"` // cards that an account updater was asked about
+	CardsUpdated   int `json:"cards_updated,omitempty"`
+	CardsDisabled  int `json:"cards_disabled,omitempty"`
+	// UpdateExceptions counts records of account updaters that mean no card of ours, UpdatesRefused
+	// cards whose request the provider refused, UpdatesGivenUp those about which no decision came in
+	// time, OrdersWaiting what gateways have still to be told.
+	UpdateExceptions int `json:"update_exceptions,omitempty"`
+	UpdatesRefused   int `json:"updates_refused,omitempty"`
+	UpdatesGivenUp   int `json:"updates_given_up,omitempty"`
+	OrdersWaiting    int `json:"card_orders_waiting,omitempty"`
+	UpdateReports    int `json:"updater_reports_delivered,omitempty"`
+	Notified         int `json:"notifications_sent,omitempty"`
+	Untold           int `json:"notifications_waiting,omitempty"` // waiting or dead
 	// Unlisted counts answers with codes that no document lists, by gateway and code.
 	Unlisted    map[string]int `json:"codes_unlisted,omitempty"`
 	Missing     []string       `json:"files_missing,omitempty"` // expected files that have not arrived

@@ -45,11 +45,15 @@ func kindOf(err error) ProblemKind {
 		return Unreachable
 	case errors.Is(err, sftpio.ErrUnreachable), errors.Is(err, errGatewayDown), errors.Is(err, gateway.ErrCircuitOpen):
 		return Unreachable
-	case errors.Is(err, gateway.ErrCredentials), errors.Is(err, sftpio.ErrKeyPermissions):
+	case errors.Is(err, gateway.ErrCredentials), errors.Is(err, sftpio.ErrKeyPermissions), errors.Is(err, ErrConfiguration):
 		return Configuration
 	}
 	return Failure
 }
+
+// ErrConfiguration marks what the world outside shows of the configuration: a partner does not
+// know the merchant, a file is encrypted to another key. A wait or another try does not help.
+var ErrConfiguration = errors.New("the configuration does not fit")
 
 // errGatewayDown: calls to a gateway failed before anything was sent.
 var errGatewayDown = errors.New("the gateway could not be reached; lines stay queued")

@@ -40,6 +40,10 @@ func (out *outbound) Stage(ctx context.Context, name string, r io.ReadSeeker, si
 	})
 }
 
+func (out *outbound) Withdraw(ctx context.Context, name string) error {
+	return out.under(name, "withdraw", func() error { return out.folder.remove(ctx, out.stagedName(name)) })
+}
+
 func (out *outbound) Release(ctx context.Context, name string, size int64, digest string) error {
 	return out.under(name, "release", func() error {
 		staged := out.stagedName(name)

@@ -89,5 +89,7 @@ type Outbound interface {
 	// ErrNotStored: what lies under the temporary name is not what was staged.
 	Stage(ctx context.Context, name string, r io.ReadSeeker, size int64, digest string) error
 	Release(ctx context.Context, name string, size int64, digest string) error
+	// Withdraw takes back what was staged and shall never be released. Nothing there is no error.
+	Withdraw(ctx context.Context, name string) error
 	io.Closer
 }

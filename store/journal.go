@@ -20,7 +20,7 @@ type Body struct {
 	Staged *StagedSum   `json:"staged,omitempty"` // a verdict: the lines that it is about
 	Gone   []GoneFile   `json:"gone,omitempty"`   // files whose lines were deleted
 	Answer *AnswerNote  `json:"answer,omitempty"`
-	// Exchange is what changed of the exchange with a partner.
+	// Exchange is what changed of the exchange with partners.
 	Exchange *ExchangeNote `json:"exchange,omitempty"`
 	Text     string        `json:"text,omitempty"` // a reason, or an operator's word
 	Count    int           `json:"count,omitempty"`
@@ -69,10 +69,14 @@ type AnswerNote struct {
 	Digest string     `json:"digest,omitempty"`
 }
 
-// ExchangeNote is what an entry says of the exchange with a partner.
+// ExchangeNote is what an entry says of the exchange with partners: American Express, account updaters.
 type ExchangeNote struct {
 	File       *PartnerChange    `json:"file,omitempty"`
 	Enrolments []EnrolmentChange `json:"enrolments,omitempty"` // whose status changed
+	Requests   []RequestChange   `json:"requests,omitempty"`   // to account updaters
+	Orders     []OrderChange     `json:"orders,omitempty"`     // whose state changed; those that an entry makes are counted by its updates alone
+	// Updates counts the updates of cards that were recorded or settled, by their effect.
+	Updates map[batch.UpdateEffect]int `json:"updates,omitempty"`
 	// Sums binds the tables of the exchange: by how much the sum over a table's rows changed.
 	Sums map[string]LineSum `json:"sums"`
 }
@@ -92,6 +96,23 @@ type EnrolmentChange struct {
 	ID   int64            `json:"id"`
 	From batch.CardStatus `json:"from,omitempty"`
 	To   batch.CardStatus `json:"to"`
+}
+
+// RequestChange is a step of a request to an account updater; From is empty for a new one.
+type RequestChange struct {
+	ID     int64        `json:"id"`
+	Name   string       `json:"name"`
+	From   RequestState `json:"from,omitempty"`
+	To     RequestState `json:"to"`
+	Size   int64        `json:"size,omitempty"`
+	Digest string       `json:"digest,omitempty"`
+}
+
+// OrderChange is a step of an order to a gateway that keeps a card.
+type OrderChange struct {
+	ID   int64      `json:"id"`
+	From OrderState `json:"from"`
+	To   OrderState `json:"to"`
 }
 
 // LineSum is the sum, modulo 2^64, of 64-bit hashes of lines. A sum does not
@@ -122,16 +143,30 @@ func (s *LineSum) add(at batch.LineAddress, kind byte, attempt int, when int64, 
 
 // AddRow adds a row of a table, by its columns' values: texts, whole numbers, or nil.
 func (s *LineSum) AddRow(table string, values []any) {
-	h := sha256.New()
-	fmt.Fprintf(h, "%d:%s", len(table), table)
+	var room [512]byte
+	buf := appendCounted(room[:0], "", table)
 	for _, value := range values {
-		text := "null"
-		if value != nil {
-			text = fmt.Sprintf("=%v", value)
+		switch v := value.(type) {
+		case nil:
+			buf = appendCounted(buf, "", "null")
+		case string:
+			buf = appendCounted(buf, "=", v)
+		case int64:
+			buf = appendCounted(buf, "=", strconv.FormatInt(v, 10))
+		default:
+			buf = appendCounted(buf, "=", fmt.Sprint(v))
 		}
-		fmt.Fprintf(h, "%d:%s", len(text), text)
 	}
-	*s += LineSum(binary.BigEndian.Uint64(h.Sum(nil)[:8]))
+	sum := sha256.Sum256(buf)
+	*s += LineSum(binary.BigEndian.Uint64(sum[:8]))
+}
+
+// appendCounted appends a text with its length in front.
+func appendCounted(buf []byte, mark, text string) []byte {
+	buf = strconv.AppendInt(buf, int64(len(mark)+len(text)), 10)
+	buf = append(buf, ':')
+	buf = append(buf, mark...)
+	return append(buf, text...)
 }
 
 // MarshalText writes the sum in hex: JSON numbers of that size lose digits in other hands.

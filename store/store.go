@@ -100,6 +100,7 @@ type Reader interface {
 	PartnerReader
 	FollowUpReader
 	NotificationReader
+	UpdaterReader
 	Info(ctx context.Context) (Info, error)
 
 	File(ctx context.Context, id batch.FileID) (batch.File, error)
@@ -197,6 +198,7 @@ type Session interface {
 	PartnerSession
 	FollowUpSession
 	NotificationSession
+	UpdaterSession
 	// Fence is the session's token; it rises with every session.
 	Fence() int64
 	// End releases the lock. It is safe to call twice.

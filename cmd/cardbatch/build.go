@@ -120,6 +120,14 @@ func (in *installation) run(session store.Session) (*pipeline.Run, error) {
 	for _, x := range in.exchanges {
 		x.Tell = r.TellStatuses
 	}
+	updaters, err := in.updaters(r)
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range updaters {
+		r.Updaters = append(r.Updaters, pipeline.Updater{Name: x.Name, Exchange: x})
+	}
+	r.UpdaterReports = in.updaterReports()
 	sender, err := in.sender()
 	if err != nil {
 		return nil, err
@@ -318,6 +326,7 @@ func (in *installation) contracts() map[batch.MerchantID]map[batch.ContractID]*b
 			Account:       in.account(c.Gateway),
 			UnknownSeries: batch.SeriesPolicy(c.UnknownSeries),
 			SmartBill:     smartBill(c),
+			Updater:       in.keepsNumbers(c),
 			Notices:       notices(c.Notify),
 			Zone:          in.cfg.Location(in.cfg.Merchant(c.Merchant)),
 		}

@@ -9,7 +9,7 @@ import (
 // addCommands lists every command; each lives in a file of its own.
 func (a *app) addCommands(root *cobra.Command) {
 	root.AddCommand(
-		a.newRun(), a.newDeliver(), a.newPurge(), a.newSmartBill(),
+		a.newRun(), a.newDeliver(), a.newPurge(), a.newSmartBill(), a.newUpdater(),
 		a.newValidate(), a.newPlan(), a.newStatus(), a.newFiles(), a.newLines(), a.newShow(), a.newExplain(),
 		a.newReport(), a.newNotify(), a.newWallet(), a.newAudit(), a.newDoctor(),
 	)

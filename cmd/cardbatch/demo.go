@@ -44,9 +44,10 @@ var demoConfig string
 const demoMarker = ".cardbatch-demo"
 
 type demoOptions struct {
-	dir   string
-	kind  string
-	serve bool
+	dir     string
+	kind    string
+	updater string
+	serve   bool
 }
 
 func (a *app) newDemo() *cobra.Command {
@@ -60,12 +61,14 @@ the payment simulator on loopback, puts sample files into the inbound folder
 over SFTP, runs 'cardbatch run' on them, and shows what came back. The simulator
 speaks as the kind of gateway that --gateway names (mastercard, mastercard-batch,
 payline, lyra or paysafe). With --gateway smartbill it plays three days with
-American Express instead, and catches the e-mails and server notifications.
+American Express instead, and catches the e-mails and server notifications. With
+--updater paysafe it plays six weeks with an account updater.
 The workspace stays for looking around. A folder that demo did not make is
 never touched.`,
 		Example: `  cardbatch demo
   cardbatch --config demo/cardbatch.yaml explain PAY-20261121-01 INV-9005
-  cardbatch demo --gateway smartbill`,
+  cardbatch demo --gateway smartbill
+  cardbatch demo --updater paysafe`,
 		GroupID: "setup",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -75,13 +78,21 @@ never touched.`,
 			if !slices.Contains(names, o.kind) {
 				return usageError("--gateway must be one of %s", strings.Join(names, ", "))
 			}
-			if o.kind == smartbill.Kind {
+			switch {
+			case o.updater != "" && o.updater != demoUpdaterKind:
+				return usageError("--updater must be %s", demoUpdaterKind)
+			case o.updater != "" && o.kind != mastercard.Kind:
+				return usageError("--updater does not go with --gateway %s: its story is played at a gateway of kind %s", o.kind, mastercard.Kind)
+			case o.updater != "":
+				return a.demoUpdater(c.Context(), o)
+			case o.kind == smartbill.Kind:
 				return a.demoSmartBill(c.Context(), o)
 			}
 			return a.demo(c.Context(), o)
 		},
 	}
 	c.Flags().StringVar(&o.kind, "gateway", mastercard.Kind, "kind of gateway that the simulator is")
+	c.Flags().StringVar(&o.updater, "updater", "", "kind of account updater to play with instead: paysafe")
 	c.Flags().BoolVar(&o.serve, "serve", false, "keep the servers up until interrupted, to run again")
 	return c
 }

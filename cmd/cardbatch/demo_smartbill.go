@@ -1,13 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	_ "embed"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -17,10 +15,8 @@ import (
 	"sync"
 	"time"
 
-	"cardbatch"
 	"cardbatch/batch"
 	"cardbatch/gateway/simulator/amex"
-	"cardbatch/internal/mailcatcher"
 )
 
 // demoSmartBillConfig is the configuration of the demo with American Express.
@@ -78,7 +74,7 @@ American Express   %s and %s
 	}
 	for _, look := range [][]string{{"lines", "--state", "approved,refused"}, {"wallet", "list"}, {"smartbill", "exceptions"}} {
 		fmt.Fprintf(a.stdout, "\ncardbatch %s\n\n", strings.Join(look, " "))
-		if err := a.selfAt(ctx, d, look...); err != nil {
+		if err := a.selfAt(ctx, d.daysDemo, look...); err != nil {
 			return err
 		}
 	}
@@ -98,40 +94,35 @@ Look around:
 
 // playDay has the merchant put its files, cardbatch run, and American Express answer.
 func (a *app) playDay(ctx context.Context, d *smartBillDemo, day demoDay) error {
-	if err := d.put(ctx, day.puts); err != nil {
+	if err := d.put(ctx, "demo-smartbill", day.puts); err != nil {
 		return err
 	}
+	if len(day.puts) > 0 {
+		fmt.Fprintln(a.stdout)
+	}
 	fmt.Fprintf(a.stdout, "cardbatch --clock %s run\n\n", d.now.Format(time.RFC3339))
-	if err := a.selfAt(ctx, d, "run"); err != nil {
+	if err := a.selfAt(ctx, d.daysDemo, "run"); err != nil {
 		return err
 	}
 	d.printTold()
 	return d.work(ctx, day.told)
 }
 
-// selfAt runs this program at the demo's time.
-func (a *app) selfAt(ctx context.Context, d *smartBillDemo, args ...string) error {
-	return a.self(ctx, append([]string{"--config", d.config, "--clock", d.now.Format(time.RFC3339)}, args...))
-}
-
 // smartBillDemo is a workspace, American Express, and everybody who is told something.
 type smartBillDemo struct {
-	*demoWorld
-	out    io.Writer
-	now    time.Time
+	*daysDemo
 	amex   *amex.Amex
-	mail   *mailcatcher.Catcher
 	server *merchantServer
 
-	mails, calls, taken int // that were shown
+	calls, taken int // that were shown
 }
 
 func startSmartBillDemo(dir string, out io.Writer) (_ *smartBillDemo, err error) {
-	world, err := openDemo(dir)
+	days, err := openDaysDemo(dir, out)
 	if err != nil {
 		return nil, err
 	}
-	d := &smartBillDemo{demoWorld: world, out: out}
+	d := &smartBillDemo{daysDemo: days}
 	defer func() {
 		if err != nil {
 			_ = d.Close()
@@ -143,55 +134,18 @@ func startSmartBillDemo(dir string, out io.Writer) (_ *smartBillDemo, err error)
 		}
 	}
 	d.amex = amex.New(d.path("amex/to"), d.path("amex/from"), func() time.Time { return d.now })
-	if d.mail, err = mailcatcher.Start(); err != nil {
-		return nil, err
-	}
 	if d.server, err = startMerchantServer(); err != nil {
 		return nil, err
 	}
-	host, port, err := net.SplitHostPort(d.mail.Addr())
-	if err != nil {
-		return nil, err
-	}
-	return d, d.writeConfig(demoSmartBillConfig, map[string]any{"SE": demoSE, "URL": d.server.url(), "MailHost": host, "MailPort": port})
+	return d, d.writeConfig(demoSmartBillConfig, map[string]any{"SE": demoSE, "URL": d.server.url()})
 }
 
 func (d *smartBillDemo) Close() error {
-	err := d.demoWorld.Close()
-	if d.mail != nil {
-		err = errors.Join(err, d.mail.Close())
-	}
+	err := d.daysDemo.Close()
 	if d.server != nil {
 		err = errors.Join(err, d.server.Close())
 	}
 	return err
-}
-
-func (d *smartBillDemo) path(name string) string {
-	return filepath.Join(d.dir, filepath.FromSlash(name))
-}
-
-// put puts sample files into the inbound folder, as a merchant would.
-func (d *smartBillDemo) put(ctx context.Context, names []string) error {
-	if len(names) == 0 {
-		return nil
-	}
-	folder, err := d.inbound(ctx)
-	if err != nil {
-		return err
-	}
-	defer folder.Close()
-	for _, name := range names {
-		content, err := fs.ReadFile(cardbatch.Samples, "testdata/demo-smartbill/"+name)
-		if err != nil {
-			return err
-		}
-		if err := putSample(ctx, d.out, folder, name, content); err != nil {
-			return err
-		}
-	}
-	fmt.Fprintln(d.out)
-	return nil
 }
 
 // work lets American Express answer, and then tell what it has to tell, and shows both.
@@ -250,18 +204,7 @@ func (d *smartBillDemo) printAnswers() error {
 // printTold shows the e-mails and server notifications that came since the last time, in an
 // order of their own: they travel side by side.
 func (d *smartBillDemo) printTold() {
-	mails := d.mail.Messages()
-	fresh := mails[d.mails:]
-	d.mails = len(mails)
-	slices.SortFunc(fresh, func(a, b mailcatcher.Message) int {
-		return cmp.Or(slices.Compare(a.To, b.To), cmp.Compare(a.Subject, b.Subject))
-	})
-	for _, m := range fresh {
-		fmt.Fprintf(d.out, "\ne-mail to %s: %s\n", strings.Join(m.To, ", "), m.Subject)
-		for _, line := range firstLines(m.Text, 4) {
-			fmt.Fprintf(d.out, "  %s\n", line)
-		}
-	}
+	d.printMails()
 	calls := d.server.received()
 	told := calls[d.calls:]
 	d.calls = len(calls)
@@ -286,17 +229,6 @@ func (d *smartBillDemo) printAccounts() {
 	_ = t.Flush()
 	fmt.Fprintf(d.out, "\nThe mail catcher has %s, the merchant's server was told %s.\n",
 		count(len(d.mail.Messages()), "e-mail"), count(len(d.server.received()), "event"))
-}
-
-// firstLines are the first n lines of a text that are not empty.
-func firstLines(text string, n int) []string {
-	var all []string
-	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(line); line != "" && len(all) < n {
-			all = append(all, line)
-		}
-	}
-	return all
 }
 
 // merchantServer is the merchant's server: it takes every server notification.

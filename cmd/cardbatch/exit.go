@@ -10,6 +10,7 @@ import (
 	"cardbatch/pipeline"
 	"cardbatch/sftpio"
 	"cardbatch/store"
+	"cardbatch/updater"
 	"cardbatch/vault"
 )
 
@@ -69,6 +70,8 @@ func classify(err error) (code int, next string) {
 		return exitSafety, "Run the newest version of the program that has used this store."
 	case errors.Is(err, store.ErrDamaged):
 		return exitSafety, "Stop the nightly job, keep the files as they are, and follow the runbook: the store is damaged."
+	case errors.Is(err, pipeline.ErrConfiguration):
+		return exitConfig, "Look at the keys and settings of that partner with `cardbatch doctor`, and run again; nothing is lost."
 	case errors.Is(err, sftpio.ErrHostKey):
 		return exitUnreachable, "Find out why the remote's key differs before you pin a new one in the known_hosts file."
 	case errors.Is(err, sftpio.ErrUnreachable):
@@ -89,6 +92,8 @@ func classify(err error) (code int, next string) {
 		return exitFailure, "See `cardbatch files` for what there is."
 	case errors.Is(err, context.Canceled):
 		return exitInterrupted, "Run again: what was in flight is looked up, nothing is sent twice."
+	case errors.Is(err, updater.ErrRejected):
+		return exitRejected, "Ask its sender for the file again: a run would take nothing of it, and put it aside."
 	}
 	return exitFailure, ""
 }
@@ -105,7 +110,7 @@ func summaryCode(s pipeline.Summary) int {
 	raise(s.Held > 0, exitHeld)
 	raise(s.InDoubt+s.LateEnrolments > 0, exitInDoubt)
 	raise(s.Waiting+s.Untold > 0, exitUndelivered)
-	raise(s.NotSent+s.Pending > 0, exitNotSent)
+	raise(s.NotSent+s.Pending+s.OrdersWaiting > 0, exitNotSent)
 	raise(len(s.Missing) > 0, exitMissing)
 	for _, p := range s.Problems {
 		raise(true, map[pipeline.ProblemKind]int{

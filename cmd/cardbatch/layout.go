@@ -14,6 +14,7 @@ import (
 	"cardbatch/batch"
 	"cardbatch/formats/layout"
 	"cardbatch/formats/smartbill"
+	"cardbatch/formats/updater"
 )
 
 type layoutCheckOptions struct {
@@ -97,14 +98,64 @@ type layoutFindingJSON struct {
 	Message string            `json:"message"`
 }
 
+// codeTablesJSON is what layout codes prints: all tables, the one named, or the one checked.
+type codeTablesJSON struct {
+	Tables []codeTableJSON `json:"tables"`
+}
+
+type codeTableJSON struct {
+	Name string        `json:"name"`
+	Rows []codeRowJSON `json:"rows"`
+}
+
+type codeRowJSON struct {
+	Scheme  string              `json:"scheme"`
+	Code    string              `json:"code"`
+	Reason  string              `json:"reason"`
+	Outcome batch.UpdateOutcome `json:"outcome"`
+	Note    string              `json:"note,omitempty"`
+	Facts   string              `json:"facts,omitempty"`
+}
+
+// room is a package whose files are described by layout tables that ship with the program.
+type room struct {
+	tables  []string // their names
+	shipped func(name string) (*layout.Table, error)
+	source  func(name string) ([]byte, error)
+	check   func(name string, t *layout.Table) error
+	page    string // explains the tables' fields
+}
+
+var rooms = []room{
+	{smartbill.Tables, smartbill.Shipped, smartbill.Source, smartbill.CheckTable, "docs/layout-smartbill.md"},
+	{updater.Tables, updater.Shipped, updater.Source, updater.CheckTable, "docs/layout-updater.md"},
+}
+
+// shippedTables lists the names of the shipped layout tables of all rooms.
+func shippedTables() (all []string) {
+	for _, r := range rooms {
+		all = append(all, r.tables...)
+	}
+	return all
+}
+
+// roomOf finds the room of a shipped layout table.
+func roomOf(name string) (room, error) {
+	i := slices.IndexFunc(rooms, func(r room) bool { return slices.Contains(r.tables, name) })
+	if i < 0 {
+		return room{}, usageError("no layout table %q is shipped; there are %s", name, strings.Join(shippedTables(), ", "))
+	}
+	return rooms[i], nil
+}
+
 func (a *app) newLayout() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "layout",
 		Short:   "Explain layout tables, and check a file against one",
-		Long:    "layout works with the tables that describe files whose form a partner fixes.\ndocs/layouts.md explains the language of the tables. No configuration is read.",
+		Long:    "layout works with the tables that describe files whose form a partner fixes, and the\ncodes in them. docs/layouts.md explains the language of the tables. No configuration\nis read.",
 		GroupID: "setup",
 	}
-	c.AddCommand(a.newLayoutShow(), a.newLayoutCheck())
+	c.AddCommand(a.newLayoutShow(), a.newLayoutCheck(), a.newLayoutCodes())
 	return c
 }
 
@@ -124,13 +175,17 @@ one of your own from.` + exitHelp(exitConfig),
 		RunE: func(_ *cobra.Command, args []string) error {
 			switch {
 			case len(args) == 0 && source:
-				return usageError("--table needs the name of a table: %s", strings.Join(smartbill.Tables, ", "))
+				return usageError("--table needs the name of a table: %s", strings.Join(shippedTables(), ", "))
 			case len(args) == 0:
 				return a.listLayouts()
 			case source:
-				content, err := smartbill.Source(args[0])
+				r, err := roomOf(args[0])
 				if err != nil {
-					return usageError("%v", err)
+					return err
+				}
+				content, err := r.source(args[0])
+				if err != nil {
+					return err
 				}
 				_, err = a.stdout.Write(content)
 				return err
@@ -165,14 +220,45 @@ the verdict. Card numbers and other sensitive fields are masked. Nothing is writ
 	return c
 }
 
+func (a *app) newLayoutCodes() *cobra.Command {
+	var check string
+	c := &cobra.Command{
+		Use:   "codes [NAME]",
+		Short: "List the tables of updater codes that ship with the program, print or check one",
+		Long: `codes lists the shipped tables that say what the codes of account updaters mean. With
+the name of one it prints it as CSV, to start one of your own from, which the setting
+codes of an updater then names. --check reads one of your own, and says everything
+that is wrong with it, with line and column. docs/layout-updater.md explains the
+columns.` + exitHelp(exitConfig),
+		Example: `  cardbatch layout codes
+  cardbatch layout codes paysafe > our-codes.csv
+  cardbatch layout codes --check our-codes.csv`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			switch {
+			case check != "" && len(args) > 0:
+				return usageError("--check takes a file, and no NAME goes with it")
+			case check != "":
+				return a.checkCodes(check)
+			case len(args) > 0:
+				return a.printCodes(args[0])
+			}
+			return a.listCodes()
+		},
+	}
+	c.Flags().StringVar(&check, "check", "", "read this `file`, a table of codes of your own, and say what is wrong with it")
+	return c
+}
+
 // findLayout takes a shipped table by its name, or reads one at a path: anything with a
 // slash or an extension.
 func findLayout(name string) (*layout.Table, error) {
-	if slices.Contains(smartbill.Tables, name) {
-		return smartbill.Shipped(name)
-	}
-	if !strings.ContainsRune(name, filepath.Separator) && filepath.Ext(name) == "" {
-		return nil, usageError("no layout table %q is shipped; there are %s; one of your own is named by its path, such as ./%s.yaml", name, strings.Join(smartbill.Tables, ", "), name)
+	r, unknown := roomOf(name)
+	switch {
+	case unknown == nil:
+		return r.shipped(name)
+	case isName(name):
+		return nil, usageError("%v; one of your own is named by its path, such as ./%s.yaml", unknown, name)
 	}
 	t, err := layout.Load(name)
 	if problems := (layout.Problems)(nil); errors.As(err, &problems) {
@@ -181,12 +267,17 @@ func findLayout(name string) (*layout.Table, error) {
 	return t, err
 }
 
+// isName tells the name of a shipped table from the path of one of an operator's own.
+func isName(text string) bool {
+	return !strings.ContainsRune(text, filepath.Separator) && filepath.Ext(text) == ""
+}
+
 func (a *app) listLayouts() error {
 	out := layoutsJSON{}
 	list := table(a.stdout)
 	row(list, "NAME", "VERSION", "TITLE", "FILES")
-	for _, name := range smartbill.Tables {
-		t, err := smartbill.Shipped(name)
+	for _, name := range shippedTables() {
+		t, err := findLayout(name)
 		if err != nil {
 			return err
 		}
@@ -260,15 +351,19 @@ func toLayoutJSON(t *layout.Table) layoutJSON {
 
 func (a *app) layoutCheck(o layoutCheckOptions) error {
 	if o.layout == "" {
-		return usageError("name the layout table with --layout: %s, or a path", strings.Join(smartbill.Tables, ", "))
+		return usageError("name the layout table with --layout: %s, or a path", strings.Join(shippedTables(), ", "))
 	}
 	t, err := findLayout(o.layout)
 	if err != nil {
 		return err
 	}
 	if o.replaces != "" {
-		if err := smartbill.CheckTable(o.replaces, t); err != nil {
-			return &codeError{exitConfig, err, "Correct the layout table; docs/layout-smartbill.md lists the fields that are needed."}
+		r, err := roomOf(o.replaces)
+		if err != nil {
+			return err
+		}
+		if err := r.check(o.replaces, t); err != nil {
+			return &codeError{exitConfig, err, "Correct the layout table; " + r.page + " lists the fields that are needed."}
 		}
 	}
 	stream := a.stdin
@@ -311,7 +406,7 @@ func (a *app) layoutCheck(o layoutCheckOptions) error {
 }
 
 func toSampleRecordJSON(rec *layout.Record) sampleRecordJSON {
-	out := sampleRecordJSON{Line: rec.Line(), Record: rec.Kind().Name}
+	out := sampleRecordJSON{Line: rec.Line(), Record: rec.Kind().Name, Fields: []sampleFieldJSON{}}
 	for _, f := range rec.Kind().Fields {
 		if f.Type != layout.Filler {
 			out.Fields = append(out.Fields, sampleFieldJSON{f.Name, placeOf(f), rec.Show(f)})
@@ -353,5 +448,89 @@ func (a *app) tellLayoutVerdict(v layoutVerdictJSON, rejected *layout.FileError,
 		text += fmt.Sprintf(", %d %s", v.Records[k.Name], k.Name)
 	}
 	_, err := fmt.Fprintln(a.stdout, text)
+	return err
+}
+
+func (a *app) listCodes() error {
+	out := codeTablesJSON{}
+	list := table(a.stdout)
+	row(list, "NAME", "CODES", "SCHEMES")
+	for _, name := range updater.CodeTables {
+		codes, err := updater.ShippedCodes(name)
+		if err != nil {
+			return err
+		}
+		t := toCodeTableJSON(name, codes)
+		out.Tables = append(out.Tables, t)
+		var schemes []string
+		for _, r := range t.Rows {
+			if !slices.Contains(schemes, r.Scheme) {
+				schemes = append(schemes, r.Scheme)
+			}
+		}
+		row(list, name, len(t.Rows), strings.Join(schemes, ", "))
+	}
+	if a.json {
+		return a.printJSON(out)
+	}
+	return list.Flush()
+}
+
+func (a *app) printCodes(name string) error {
+	if !slices.Contains(updater.CodeTables, name) {
+		hint := ""
+		if !isName(name) {
+			hint = "; `cardbatch layout codes --check FILE` reads one of your own"
+		}
+		return usageError("no table of codes %q is shipped; there are %s%s", name, strings.Join(updater.CodeTables, ", "), hint)
+	}
+	if a.json {
+		codes, err := updater.ShippedCodes(name)
+		if err != nil {
+			return err
+		}
+		return a.printJSON(codeTablesJSON{[]codeTableJSON{toCodeTableJSON(name, codes)}})
+	}
+	content, err := updater.CodesSource(name)
+	if err != nil {
+		return err
+	}
+	_, err = a.stdout.Write(content)
+	return err
+}
+
+func toCodeTableJSON(name string, codes *updater.Codes) codeTableJSON {
+	t := codeTableJSON{Name: name, Rows: []codeRowJSON{}}
+	for _, r := range codes.Rows() {
+		t.Rows = append(t.Rows, codeRowJSON(r))
+	}
+	return t
+}
+
+func (a *app) checkCodes(path string) error {
+	codes, err := updater.LoadCodes(path)
+	if problems := (layout.Problems)(nil); errors.As(err, &problems) {
+		return &codeError{exitConfig, err, "Correct the table of codes; docs/layout-updater.md explains its columns."}
+	}
+	if err != nil {
+		return err
+	}
+	t := toCodeTableJSON(path, codes)
+	if a.json {
+		return a.printJSON(codeTablesJSON{[]codeTableJSON{t}})
+	}
+	text := fmt.Sprintf("%s can be used: %s", path, count(len(t.Rows), "code"))
+	for _, o := range batch.UpdateOutcomes {
+		n := 0
+		for _, r := range t.Rows {
+			if r.Outcome == o {
+				n++
+			}
+		}
+		if n > 0 {
+			text += fmt.Sprintf(", %d %s", n, o)
+		}
+	}
+	_, err = fmt.Fprintln(a.stdout, text)
 	return err
 }

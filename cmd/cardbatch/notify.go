@@ -259,7 +259,7 @@ func (in *installation) sender() (*notify.Sender, error) {
 	c := in.cfg.Notify
 	s := notify.Settings{
 		Mail:      notify.Mail{Host: c.Mail.Host, Port: c.Mail.Port, TLS: c.Mail.TLS, User: c.Mail.User, From: c.Mail.From},
-		Templates: string(c.Templates), Timeout: c.Timeout,
+		Templates: string(c.Templates), Timeout: c.Timeout, Attach: in.attachment,
 	}
 	if c.Mail.User != "" {
 		if _, err := c.Mail.Password.Resolve(context.Background()); err != nil {

@@ -139,7 +139,7 @@ func rebuildOne(ctx context.Context, r store.Reader, answer store.AnswerFile, ou
 	return out, err
 }
 
-// sameThere accepts a file that lies there already when it has the digest: rebuild may be repeated.
+// sameThere accepts a file that lies there already when it has the digest: what wrote it may be repeated.
 func sameThere(path, digest string) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -151,7 +151,7 @@ func sameThere(path, digest string) error {
 		return err
 	}
 	if hex.EncodeToString(sum.Sum(nil)) != digest {
-		return &codeError{exitFailure, fmt.Errorf("%s exists and holds something else", path), "Choose another folder; rebuild replaces nothing."}
+		return &codeError{exitFailure, fmt.Errorf("%s exists and holds something else", path), "Choose another name or folder; nothing is replaced."}
 	}
 	return nil
 }

@@ -198,6 +198,27 @@ func writeSummary(w io.Writer, s pipeline.Summary) error {
 	if s.LateEnrolments > 0 {
 		fmt.Fprintf(w, "%s later than the deadline; see `cardbatch smartbill status`\n", count(s.LateEnrolments, "enrolment"))
 	}
+	if s.UpdatesAsked > 0 {
+		fmt.Fprintf(w, "account updaters were asked about %s\n", count(s.UpdatesAsked, "card"))
+	}
+	if s.CardsUpdated+s.CardsDisabled > 0 {
+		fmt.Fprintf(w, "cards: %d with newer data, %d may not be charged any more\n", s.CardsUpdated, s.CardsDisabled)
+	}
+	if s.UpdatesRefused > 0 {
+		fmt.Fprintf(w, "the request about %s was refused; the report tells why\n", count(s.UpdatesRefused, "card"))
+	}
+	if s.UpdatesGivenUp > 0 {
+		fmt.Fprintf(w, "no decision came in time about %s; the report lists them\n", count(s.UpdatesGivenUp, "card"))
+	}
+	if s.OrdersWaiting > 0 {
+		fmt.Fprintf(w, "gateways have still to be told of %s; see `cardbatch updater status`\n", count(s.OrdersWaiting, "update"))
+	}
+	if s.UpdateExceptions > 0 {
+		fmt.Fprintf(w, "%s of updates that mean no card of ours; see `cardbatch updater status`\n", count(s.UpdateExceptions, "record"))
+	}
+	if s.UpdateReports > 0 {
+		fmt.Fprintf(w, "%s delivered\n", count(s.UpdateReports, "account-updater report"))
+	}
 	if s.Notified+s.Untold > 0 {
 		fmt.Fprintf(w, "notifications: %d sent, %d waiting or dead\n", s.Notified, s.Untold)
 	}

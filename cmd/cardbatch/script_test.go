@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"os"
 	"os/exec"
 	"strconv"
 	"testing"
@@ -16,7 +17,14 @@ import (
 	"cardbatch/store/sqlite"
 )
 
+// noRaceSleep keeps programs that the race detector watches from sleeping for a second before they
+// exit: these tests run hundreds of them.
+const noRaceSleep = "atexit_sleep_ms=0"
+
 func TestMain(m *testing.M) {
+	if err := os.Setenv("GORACE", noRaceSleep); err != nil {
+		panic(err)
+	}
 	testscript.Main(m, map[string]func(){"cardbatch": main})
 }
 
@@ -30,6 +38,10 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("GORACE", noRaceSleep)
+			return nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"tell":    tellOf,
 			"session": holdSession,

@@ -25,6 +25,8 @@ type statusJSON struct {
 	InDoubt     int          `json:"lines_in_doubt"`
 	Held        int          `json:"files_held"`
 	Waiting     int          `json:"answers_waiting"`
+	Orders      int          `json:"card_orders_waiting"`
+	Untold      int          `json:"notifications_waiting"`
 	Entries     int64        `json:"journal_entries"`
 	Head        string       `json:"journal_head"`
 	Last        *sessionJSON `json:"last_session,omitempty"`
@@ -80,6 +82,14 @@ func (a *app) status(ctx context.Context, o statusOptions) error {
 		Queued: info.LinesQueued, Submitting: info.LinesSubmitting, Pending: info.LinesPending, InDoubt: info.LinesInDoubt,
 		Held: info.FilesHeld, Waiting: info.Waiting, Entries: info.JournalLen, Head: info.JournalHead,
 	}
+	if s.Orders, err = in.store.CountCardOrders(ctx); err != nil {
+		return err
+	}
+	untold, err := in.notified(ctx)
+	if err != nil {
+		return err
+	}
+	s.Untold = untold.Waiting + untold.Dead
 	if s.Last, err = lastSession(ctx, in.store, info); err != nil {
 		return err
 	}
@@ -116,9 +126,9 @@ func entries(n int64) string {
 // code is the exit code of what waits: the highest that applies.
 func (s statusJSON) code() int {
 	switch {
-	case s.Queued+s.Pending > 0:
+	case s.Queued+s.Pending+s.Orders > 0:
 		return exitNotSent
-	case s.Waiting > 0:
+	case s.Waiting+s.Untold > 0:
 		return exitUndelivered
 	case s.InDoubt > 0, s.Submitting > 0 && s.Lock == nil:
 		return exitInDoubt
@@ -181,6 +191,7 @@ func (a *app) printStatus(in *installation, s statusJSON) error {
 	fmt.Fprintf(t, "lines\t%d queued, %d submitting, %d pending, %d in doubt\n", s.Queued, s.Submitting, s.Pending, s.InDoubt)
 	fmt.Fprintf(t, "files held\t%d\n", s.Held)
 	fmt.Fprintf(t, "answers waiting\t%d\n", s.Waiting)
+	fmt.Fprintf(t, "to be told\t%d notifications, %d updates of cards\n", s.Untold, s.Orders)
 	fmt.Fprintf(t, "journal\t%s\n", entries(s.Entries))
 	if err := t.Flush(); err != nil {
 		return err
@@ -194,6 +205,8 @@ func (a *app) printStatus(in *installation, s statusJSON) error {
 		{s.InDoubt > 0, "In doubt: the next run looks them up. See `cardbatch lines --state in_doubt`."},
 		{s.Held > 0, "Held: see `cardbatch files --state held`, then release or recall them."},
 		{s.Waiting > 0, "Answers wait: `cardbatch deliver` tries again."},
+		{s.Untold > 0, "Notifications wait, or are dead: see `cardbatch notify list`."},
+		{s.Orders > 0, "Gateways have still to be told of cards: see `cardbatch updater status`."},
 		{s.Queued+s.Pending > 0 && s.Lock == nil, "Queued or pending: the next `cardbatch run` goes on with them."},
 	} {
 		if hint.when {

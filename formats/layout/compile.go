@@ -174,6 +174,12 @@ func (s *source) checkColumns(k *Kind, raw *recordSource, headings bool) {
 		if other, twice := owner[f.Column]; twice {
 			s.problem(at, "%s and %s stand in the same column", other, f.Name)
 		}
+		if f.Rest {
+			k.rest = true
+			if f.Column != len(k.Fields) {
+				s.problem(at, "%s: only the last column can take the rest of the line", f.Name)
+			}
+		}
 		if f.Column > len(k.Fields) {
 			s.problem(at, "column %d of %d: number the columns from 1 and describe what is not used as type filler", f.Column, len(k.Fields))
 		}
@@ -238,7 +244,7 @@ func covers(earlier, k *Kind) bool {
 // begins reports whether g, where it has its value, begins with f and its value.
 func (g *Field) begins(f *Field) bool {
 	if g.Position == 0 {
-		return g.Column == f.Column && g.Value == f.Value
+		return g.Column == f.Column && (g.Value == f.Value || f.Beginning && strings.HasPrefix(g.Value, f.Value))
 	}
 	if g.Position != f.Position || g.Length < f.Length {
 		return false

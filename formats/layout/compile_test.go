@@ -126,6 +126,11 @@ func TestADelimitedTableThatMakesNoSenseIsRefused(t *testing.T) {
 		{"other headings without headings", "line_end: LF", "line_end: LF\nother_headings: ignore", "needs headings: true"},
 		{"filling without a length", "column: 2, type: text", `column: 2, type: text, pad: " "`, "pad needs a length"},
 		{"a fixed record length", "line_end: LF", "line_end: LF\nrecord_length: 5", "belong to form: fixed"},
+		{"a rest that would be written", "column: 2, type: text", "column: 2, type: text, rest: true", "with direction: in"},
+		{"a rest before other columns", "line_end: LF\ndelimiter: \",\"\nrecords:\n  - record: row\n    part: body\n    fields:\n      - {name: a, column: 1, type: text", "line_end: LF\ndirection: in\ndelimiter: \",\"\nrecords:\n  - record: row\n    part: body\n    fields:\n      - {name: a, column: 1, type: text, rest: true", "only the last column can take the rest"},
+		{"a rest that is a number", "column: 2, type: text", "column: 2, type: number, rest: true", "rest does not belong to type number"},
+		{"a beginning that would be written", "column: 2, type: text", "column: 2, type: constant, value: x, beginning: true", "with direction: in"},
+		{"several texts for nothing, one with the delimiter", "column: 2, type: text", `column: 2, type: text, empty: ["null", "a,b"]`, "empty must be printable ASCII"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			_, err := Parse("csv.yaml", []byte(strings.Replace(csvTable, row.old, row.new, 1)))
@@ -170,5 +175,29 @@ func TestATableIsLoadedFromItsFile(t *testing.T) {
 	}
 	if _, err := Load(path); err == nil || !strings.Contains(err.Error(), "at most") {
 		t.Errorf("a huge file: %v", err)
+	}
+}
+
+func TestARecordHiddenByTheBeginningOfAnotherIsRefused(t *testing.T) {
+	table := `layout: csv
+version: 1
+direction: in
+form: delimited
+encoding: UTF-8
+line_end: LF
+delimiter: ","
+records:
+  - record: some
+    part: body
+    fields: [{name: a, column: 1, type: constant, value: AB, beginning: true, recognise: true}]
+  - record: other
+    part: body
+    fields: [{name: a, column: 1, type: constant, value: ABC, recognise: true}]
+`
+	if _, err := Parse("csv.yaml", []byte(table)); err == nil || !strings.Contains(err.Error(), "other is never recognised") {
+		t.Error(err)
+	}
+	if _, err := Parse("csv.yaml", []byte(strings.Replace(table, "value: ABC", "value: AC", 1))); err != nil {
+		t.Error(err)
 	}
 }

@@ -10,6 +10,8 @@ import (
 var keysOf = map[string][]Type{
 	"value":     {Constant},
 	"recognise": {Constant},
+	"beginning": {Constant},
+	"rest":      {Text, Filler},
 	"codes":     {Code},
 	"unknown":   {Code},
 	"format":    {Date, Time, Currency},
@@ -26,8 +28,8 @@ var keysOf = map[string][]Type{
 func (s *source) compileField(t *Table, raw *fieldSource, headings bool) *Field {
 	f := &Field{
 		Name: raw.Name, About: raw.About, Position: raw.Position, Length: raw.Length, Column: raw.Column, Heading: raw.Heading,
-		Mandatory: raw.Mandatory, Sensitive: raw.Sensitive, Lossy: raw.Lossy, Recognise: raw.Recognise, Empty: raw.Empty,
-		Value: raw.Value, Format: raw.Format, Decimals: raw.Decimals,
+		Mandatory: raw.Mandatory, Sensitive: raw.Sensitive, Lossy: raw.Lossy, Recognise: raw.Recognise, Beginning: raw.Beginning,
+		Rest: raw.Rest, Empty: raw.Empty, Value: raw.Value, Format: raw.Format, Decimals: raw.Decimals,
 	}
 	wrong := func(format string, args ...any) { s.problem(raw.at, f.Name+": "+format, args...) }
 	f.Type = choose(s, raw.at, "type", raw.Type, "", Constant, Text, Digits, Number, Amount, Date, Time, Code, Currency, CardPAN, Filler)
@@ -58,6 +60,9 @@ type complain func(format string, args ...any)
 func (s *source) place(t *Table, f *Field, headings bool, wrong complain) {
 	if f.Length > maxFieldLength {
 		wrong("length is at most %d", maxFieldLength)
+	}
+	if (f.Rest || f.Beginning) && (t.Form == Fixed || t.Direction != In || headings) {
+		wrong("rest and beginning belong to form: delimited with direction: in, and not below headings")
 	}
 	if t.Form == Fixed {
 		if f.Position == 0 || f.Length == 0 || f.Position > maxRecordLength {
@@ -145,8 +150,10 @@ func (s *source) content(t *Table, f *Field, raw *fieldSource, wrong complain) {
 	case Number, Amount:
 		s.number(f, raw, wrong)
 	}
-	if len(f.Empty) > f.Length || containsAny(f.Empty, t.Delimiter) || !printable(f.Empty) {
-		wrong("empty must be printable ASCII, no longer than the field and without the delimiter")
+	for _, empty := range f.Empty {
+		if len(empty) > f.Length || containsAny(empty, t.Delimiter) || !printable(empty) {
+			wrong("empty must be printable ASCII, no longer than the field and without the delimiter")
+		}
 	}
 	if f.Type == CardPAN && f.Length < minPAN {
 		wrong("a card number has %d to %d digits", minPAN, maxPAN)

@@ -85,8 +85,8 @@ func (r *Reader) decode(f *Field, piece []byte, at span, v *value) (code batch.F
 		return r.decodeCode(f, piece, v)
 	}
 	if f.Type == Constant {
-		if string(f.trim(piece)) != f.Value {
-			return batch.FieldValue, fmt.Sprintf("must be %q", f.Value)
+		if !f.fits(piece) {
+			return batch.FieldValue, "must " + f.wanted()
 		}
 		*v = value{state: given, text: f.Value}
 		return "", ""
@@ -158,6 +158,21 @@ func (r *Reader) decodeCode(f *Field, piece []byte, v *value) (code batch.Findin
 	return "", ""
 }
 
+// fits reports whether a piece of a record is the constant.
+func (f *Field) fits(piece []byte) bool {
+	if f.Beginning {
+		return bytes.HasPrefix(piece, f.raw)
+	}
+	return string(f.trim(piece)) == f.Value
+}
+
+func (f *Field) wanted() string {
+	if f.Beginning {
+		return fmt.Sprintf("begin with %q", f.Value)
+	}
+	return fmt.Sprintf("be %q", f.Value)
+}
+
 // trim removes the filling from a piece of a record.
 func (f *Field) trim(piece []byte) []byte {
 	switch {
@@ -183,19 +198,15 @@ func (f *Field) leading(piece, trimmed []byte) int {
 	return 0
 }
 
-// isEmpty reports whether a piece of a record holds no value: nothing but filling, in a
-// fixed file nothing but spaces, or what the table says. Zeros that fill a number are
-// the number 0.
+// isEmpty reports whether a piece of a record holds no value: nothing but filling,
+// nothing but spaces, or what the table says. Zeros that fill a number are the number 0.
 func (f *Field) isEmpty(piece, trimmed []byte) bool {
-	switch {
-	case f.Empty != "" && (string(piece) == f.Empty || string(trimmed) == f.Empty):
-		return true
-	case f.isNumeric() && f.Pad == '0':
-		return len(piece) == 0 || f.Position > 0 && isBlank(piece)
-	case f.Position > 0 && isBlank(piece):
-		return true
+	for _, empty := range f.Empty {
+		if string(piece) == empty || string(trimmed) == empty {
+			return true
+		}
 	}
-	return len(trimmed) == 0
+	return isBlank(piece) || len(trimmed) == 0 && !(f.isNumeric() && f.Pad == '0')
 }
 
 // numberForm says how the number must be written.
@@ -210,7 +221,14 @@ func (f *Field) numberForm() string {
 	return text
 }
 
-func isBlank(piece []byte) bool { return len(bytes.Trim(piece, " ")) == 0 }
+func isBlank(piece []byte) bool {
+	for _, b := range piece {
+		if b != ' ' {
+			return false
+		}
+	}
+	return true
+}
 
 func allDigits(b []byte) bool {
 	for _, d := range b {

@@ -61,7 +61,9 @@ func (t *Table) Rules(f *Field) string {
 			parts = append(parts, fmt.Sprintf(format, args...))
 		}
 	}
-	add(f.Type == Constant, "%q", f.Value)
+	add(f.Type == Constant && !f.Beginning, "%q", f.Value)
+	add(f.Beginning, "begins with %q", f.Value)
+	add(f.Rest, "the rest of the line; may be missing")
 	add(f.Recognise, "marks the record")
 	add(f.Format != "", "%s", f.Format)
 	add(len(f.Codes) > 0, "%s", listCodes(f.Codes))
@@ -71,7 +73,7 @@ func (t *Table) Rules(f *Field) string {
 	add(f.Sign != "" && f.Sign != Unsigned, "%s sign", f.Sign)
 	add(f.Plus != "", "%q when not negative", f.Plus)
 	add(f.filledOddly(), "%s", f.filling())
-	add(f.Empty != "", "%q when empty", f.Empty)
+	add(len(f.Empty) > 0, "%s when empty", listEmpty(f.Empty))
 	add(f.Sensitive, "never shown")
 	add(f.Lossy, "cut to the length, characters that the encoding lacks become ?")
 	for _, c := range t.Checks {
@@ -112,6 +114,14 @@ func (f *Field) filling() string {
 		return side + ", filled with zeros"
 	}
 	return fmt.Sprintf("%s, filled with %q", side, f.Pad)
+}
+
+func listEmpty(empty []string) string {
+	parts := make([]string, len(empty))
+	for i := range empty {
+		parts[i] = fmt.Sprintf("%q", empty[i])
+	}
+	return strings.Join(parts, " or ")
 }
 
 func listCodes(codes []CodeName) string {

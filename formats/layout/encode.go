@@ -3,6 +3,7 @@ package layout
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -73,7 +74,10 @@ func (t *Table) encode(buf []byte, f *Field, v *value) ([]byte, error) {
 	case v.state == absent && f.Mandatory:
 		return buf, fmt.Errorf("%w: it is mandatory", ErrValue)
 	case v.state == absent:
-		return f.fill(append(buf, f.Empty...), ' ')
+		if len(f.Empty) > 0 {
+			buf = append(buf, f.Empty[0]...)
+		}
+		return f.fill(buf, ' ')
 	}
 	buf, err := t.encodeGiven(buf, f, v)
 	if err != nil {
@@ -159,7 +163,7 @@ func (t *Table) encodeText(buf []byte, f *Field, text string) ([]byte, error) {
 	}
 	if f.Lossy {
 		buf = f.trim(buf)
-		if len(strings.Trim(string(buf), " ")) == 0 || string(buf) == f.Empty {
+		if len(strings.Trim(string(buf), " ")) == 0 || slices.Contains(f.Empty, string(buf)) {
 			return buf, unfit("nothing of it can be written")
 		}
 	}

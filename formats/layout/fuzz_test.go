@@ -14,7 +14,7 @@ import (
 
 // fuzzTables are what the fuzz tests read and write with.
 var fuzzTables = []string{
-	"smartbill-enrolment", "smartbill-status", "smartbill-charge", "smartbill-response", "updater-request", "updater-report", "updater-fixed", "status-delimited",
+	"smartbill-enrolment", "smartbill-status", "smartbill-charge", "smartbill-response", "updater-request", "updater-report", "updater-fixed", "status-delimited", "metadata-report",
 }
 
 // FuzzRead reads anything by every table: it must end, tell no card number, and keep
@@ -71,7 +71,7 @@ func FuzzRead(f *testing.F) {
 
 // FuzzParse compiles anything: no panic, and what compiles can be read with.
 func FuzzParse(f *testing.F) {
-	for _, pattern := range []string{filepath.Join(samples, "tables", "*.yaml"), "../smartbill/tables/*.yaml"} {
+	for _, pattern := range []string{filepath.Join(samples, "tables", "*.yaml"), "../smartbill/tables/*.yaml", "../updater/tables/*.yaml"} {
 		paths, err := filepath.Glob(pattern)
 		if err != nil || len(paths) == 0 {
 			f.Fatal("no tables", err)

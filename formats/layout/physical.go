@@ -79,10 +79,14 @@ type span struct{ start, end int }
 
 // split finds the fields of a delimited line; broken is the number of the field,
 // counted from 0, whose quoting is wrong, or -1. A quoted field is quoted as a whole,
-// quotation marks within it are doubled, and it is unquoted in place.
-func (t *Table) split(line []byte, fields []span) (_ []span, broken int) {
+// quotation marks within it are doubled, and it is unquoted in place. With rest, the
+// field of that number takes everything up to the end, quotation marks and all; -1: none does.
+func (t *Table) split(line []byte, fields []span, rest int) (_ []span, broken int) {
 	fields = fields[:0]
 	for pos := 0; ; pos++ {
+		if len(fields) == rest {
+			return append(fields, span{pos, len(line)}), -1
+		}
 		if t.Quotes && pos < len(line) && line[pos] == '"' {
 			field, next := unquote(line, pos)
 			if next < len(line) && line[next] != t.Delimiter || next > len(line) {
@@ -102,6 +106,9 @@ func (t *Table) split(line []byte, fields []span) (_ []span, broken int) {
 			pos = field.end
 		}
 		if pos == len(line) {
+			if len(fields) == rest {
+				fields = append(fields, span{pos, pos})
+			}
 			return fields, -1
 		}
 	}

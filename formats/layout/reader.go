@@ -15,10 +15,16 @@ const (
 	MaxFileRecords = 10_000_000
 )
 
-// Options are limits lower than those of the package; 0 leaves them.
+// Options are limits lower than those of the package, 0 leaves them, and what else the
+// program knows about its records.
 type Options struct {
 	MaxBytes   int64
 	MaxRecords int
+
+	// Check is asked about every record in which nothing was found: what a table cannot
+	// say. Each call of bad makes a finding of the code FIELD_FORMAT; its message is a
+	// sentence without the value.
+	Check func(rec *Record, bad func(f *Field, message string))
 }
 
 // Reader reads a file record by record and checks it as it goes. Its memory does not
@@ -27,6 +33,7 @@ type Reader struct {
 	table   *Table
 	lines   *physicalRecords
 	limit   int // of records
+	check   func(*Record, func(*Field, string))
 	order   *sequence
 	tallies []tally
 
@@ -58,7 +65,7 @@ func NewReader(r io.Reader, t *Table, o Options) *Reader {
 		maxRecords = min(maxRecords, o.MaxRecords)
 	}
 	return &Reader{
-		table: t, lines: newPhysicalRecords(r, t, maxBytes), limit: maxRecords, order: newSequence(t), tallies: newTallies(t), headed: t.headed(),
+		table: t, lines: newPhysicalRecords(r, t, maxBytes), limit: maxRecords, check: o.Check, order: newSequence(t), tallies: newTallies(t), headed: t.headed(),
 	}
 }
 
@@ -104,6 +111,9 @@ func (r *Reader) read(line []byte, rec *Record) {
 	if r.hasAllFields(line, rec.kind) {
 		r.decodeRecord(line, rec)
 	}
+	if r.check != nil && len(r.own) == 0 {
+		r.check(rec, r.odd)
+	}
 	for i := range r.tallies {
 		t := &r.tallies[i]
 		if len(r.own) > 0 {
@@ -124,15 +134,20 @@ func (r *Reader) hasAllFields(line []byte, k *Kind) bool {
 		}
 		return len(line) == k.Length
 	}
-	want := k.columns
+	want, rest := k.columns, -1
 	if k == r.headed && r.columns != nil {
 		want = r.width
 	}
+	if k.rest {
+		rest = k.columns - 1
+	}
 	var broken int
-	r.fields, broken = r.table.split(line, r.fields)
+	r.fields, broken = r.table.split(line, r.fields, rest)
 	switch {
 	case broken >= 0:
 		r.bad(nil, batch.Quoting, fmt.Sprintf("the quoting of column %d is wrong: quote a field as a whole, and double the quotation marks within", broken+1))
+	case len(r.fields) != want && k.rest:
+		r.bad(nil, batch.FieldCount, fmt.Sprintf("expected at least %d columns, found %d", rest, len(r.fields)))
 	case len(r.fields) != want:
 		r.bad(nil, batch.FieldCount, fmt.Sprintf("expected %d columns, found %d", want, len(r.fields)))
 	default:
@@ -140,6 +155,9 @@ func (r *Reader) hasAllFields(line []byte, k *Kind) bool {
 	}
 	return false
 }
+
+// odd is what Options.Check tells about the record at hand.
+func (r *Reader) odd(f *Field, message string) { r.bad(f, batch.FieldFormat, message) }
 
 // bad notes a finding of the record at hand.
 func (r *Reader) bad(f *Field, code batch.FindingCode, message string) {
@@ -178,10 +196,11 @@ func (r *Reader) recognise(line []byte) *Kind {
 	return other
 }
 
-// marked reports whether a line is recognised as some kind by its constants.
+// marked reports whether a line is recognised by its constants as some kind that could
+// stand there instead: one of the tail cannot.
 func (r *Reader) marked(line []byte) bool {
 	for _, k := range r.table.Kinds {
-		if !k.byTurn() && r.table.marks(line, k) {
+		if k.Part != Tail && !k.byTurn() && r.table.marks(line, k) {
 			return true
 		}
 	}
@@ -203,7 +222,7 @@ func (t *Table) marks(line []byte, k *Kind) bool {
 		} else {
 			piece = t.column(line, f.Column)
 		}
-		if string(f.trim(piece)) != f.Value {
+		if !f.fits(piece) {
 			return false
 		}
 	}
@@ -248,7 +267,7 @@ func (r *Reader) headings(line []byte) (taken bool) {
 		r.report(Finding{Line: r.line, Record: k.Name, Column: column, Code: code, Message: message})
 	}
 	var broken int
-	if r.fields, broken = r.table.split(line, r.fields); broken >= 0 {
+	if r.fields, broken = r.table.split(line, r.fields, -1); broken >= 0 {
 		bad(batch.Quoting, broken+1, "the quoting of the headings is wrong")
 	}
 	r.width = len(r.fields)

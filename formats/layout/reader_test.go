@@ -270,3 +270,48 @@ func writeBench(b *testing.B, out io.Writer, table *Table, n int) {
 		b.Fatal(err)
 	}
 }
+
+func TestWhatATableCannotSayIsAFindingToo(t *testing.T) {
+	table := parse(t, csvTable)
+	b := table.Kind("row").Field("b")
+	o := Options{Check: func(rec *Record, bad func(*Field, string)) {
+		if rec.Text(b) == "4111111111111111" {
+			bad(b, "must be something else")
+		}
+	}}
+	rejected := rejection(t, strings.NewReader("1,2\n3,4111111111111111\n5\n"), table, o)
+	want := []string{
+		"line 2: row.b (column 2): FIELD_FORMAT: must be something else",
+		"line 3: row: FIELD_COUNT: expected 2 columns, found 1",
+	}
+	if rejected == nil || len(rejected.Findings) != 2 || rejected.Findings[0].String() != want[0] || rejected.Findings[1].String() != want[1] {
+		t.Errorf("%v", rejected)
+	}
+	if rejected := rejection(t, strings.NewReader("1,2\n"), table, o); rejected != nil {
+		t.Error(rejected)
+	}
+}
+
+func TestTheFirstOfSeveralTextsForNothingIsWrittenAndAllAreRead(t *testing.T) {
+	table := parse(t, strings.Replace(csvTable, "column: 2, type: text", `column: 2, type: digits, empty: ["-", "null"]`, 1))
+	var file bytes.Buffer
+	w, err := NewWriter(&file, table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := table.Kind("row")
+	rec := row.NewRecord()
+	rec.SetText(row.Field("a"), "x")
+	if err := errors.Join(w.Write(rec), w.Close()); err != nil || file.String() != "x,-\n" {
+		t.Fatalf("%q, %v", file.String(), err)
+	}
+	r := NewReader(strings.NewReader("x,-\nx,null\nx,\nx,  \n"), table, Options{})
+	for range 4 {
+		if found, err := r.Read(rec); err != nil || len(found) > 0 || rec.Has(row.Field("b")) {
+			t.Fatal(found, err, rec)
+		}
+	}
+	if rejected := rejection(t, strings.NewReader("x,nul\n"), table, Options{}); rejected == nil {
+		t.Error("another text is nothing, too")
+	}
+}

@@ -20,6 +20,7 @@ type Record struct {
 	kind   *Kind
 	line   int
 	values []value
+	none   value // of a nil field; reused
 }
 
 // value of a field. A number holds a number or an amount in num; a date and a time hold
@@ -83,7 +84,8 @@ func (r *Record) Equal(o *Record) bool {
 // than those given, is a mistake of the program.
 func (r *Record) at(f *Field, types ...Type) *value {
 	if f == nil {
-		return &value{}
+		r.none = value{}
+		return &r.none
 	}
 	if f.kind != r.kind {
 		panic(fmt.Sprintf("layout: %s is no field of %s", f, r.kind.Name))

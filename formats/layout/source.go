@@ -121,9 +121,11 @@ type (
 		Mandatory bool     `key:"mandatory"`
 		Sensitive bool     `key:"sensitive"`
 		Lossy     bool     `key:"lossy"`
-		Empty     string   `key:"empty"`
+		Empty     []string `key:"empty"` // one text, or a list
 		Value     string   `key:"value"`
 		Recognise bool     `key:"recognise"`
+		Beginning bool     `key:"beginning"`
+		Rest      bool     `key:"rest"`
 		Format    string   `key:"format"`
 		Codes     []pair   `key:"codes"`
 		Unknown   string   `key:"unknown"`

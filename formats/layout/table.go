@@ -112,8 +112,9 @@ type Kind struct {
 	Fields   []*Field
 	Length   int // fixed: bytes of a record without its line end
 
-	number  int // in Table.Kinds
-	columns int // delimited: how many a record has
+	number  int  // in Table.Kinds
+	columns int  // delimited: how many a record has
+	rest    bool // delimited: the last of them takes the rest of the line, and may be missing
 }
 
 // Field returns the field with the name, or nil. A nil kind has no fields.
@@ -149,10 +150,12 @@ type Field struct {
 	Pad   byte // fills the rest of the field; 0: nothing does
 
 	Mandatory bool
-	Sensitive bool // never shown; card numbers are sensitive always
-	Lossy     bool // writing: cut to the length, characters that the encoding lacks become '?'
-	Recognise bool // constant: the record is recognised by it
-	Empty     string
+	Sensitive bool     // never shown; card numbers are sensitive always
+	Lossy     bool     // writing: cut to the length, characters that the encoding lacks become '?'
+	Recognise bool     // constant: the record is recognised by it
+	Beginning bool     // constant: the column only begins with it
+	Rest      bool     // the last column: everything up to the end of the line
+	Empty     []string // what stands for no value; the first is written
 
 	Value       string // constant
 	Format      string // date and time: pattern; currency: alphabetic or numeric

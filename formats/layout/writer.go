@@ -15,6 +15,7 @@ type Writer struct {
 	tallies []tally
 	titled  bool // the headings are written, or there are none
 	line    int
+	size    int64
 	broken  error // what every further call returns
 
 	record, piece []byte // reused
@@ -108,9 +109,13 @@ func (w *Writer) put(line []byte) error {
 	case LF:
 		line = append(line, '\n')
 	}
-	_, err := w.out.Write(line)
+	n, err := w.out.Write(line)
+	w.size += int64(n)
 	return err
 }
+
+// Size is how many bytes were written so far, those included that are still buffered.
+func (w *Writer) Size() int64 { return w.size }
 
 // Close makes sure that the file is whole and that its checks hold, and writes what is
 // buffered. It does not close the stream. A file whose Close failed must not be sent.

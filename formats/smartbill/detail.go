@@ -19,13 +19,13 @@ type codec[T any] struct {
 }
 
 func (b *binder) enrolment(*frame) codec[Enrolment] {
-	k := b.kind("detail")
-	action := b.code(true, k, "action", string(Add), string(Delete))
-	alias := b.field(true, k, "alias", layout.Text, layout.Digits)
-	pan := b.field(true, k, "pan", layout.CardPAN)
-	expiry := b.field(true, k, "expiry", layout.Date)
-	name := b.field(false, k, "name", layout.Text)
-	key := b.field(true, k, "key", layout.Text)
+	k := b.Kind("detail")
+	action := b.Code(true, k, "action", string(Add), string(Delete))
+	alias := b.Field(true, k, "alias", layout.Text, layout.Digits)
+	pan := b.Field(true, k, "pan", layout.CardPAN)
+	expiry := b.Field(true, k, "expiry", layout.Date)
+	name := b.Field(false, k, "name", layout.Text)
+	key := b.Field(true, k, "key", layout.Text)
 	return codec[Enrolment]{
 		detail: k,
 		get: func(rec *layout.Record, _ Header) Enrolment {
@@ -64,15 +64,15 @@ func (b *binder) enrolment(*frame) codec[Enrolment] {
 }
 
 func (b *binder) status(f *frame) codec[Status] {
-	k := b.kind("detail")
-	alias := b.field(true, k, "alias", layout.Text, layout.Digits)
-	status := b.code(true, k, "status", statuses...)
-	code := b.field(false, k, "code", layout.Text, layout.Digits)
-	text := b.field(false, k, "text", layout.Text)
-	expiry := b.field(false, k, "new_expiry", layout.Date)
-	product := b.field(false, k, "product", layout.Text, layout.Digits)
-	date := b.field(true, k, "event_date", layout.Date)
-	clock := b.field(false, k, "event_time", layout.Time)
+	k := b.Kind("detail")
+	alias := b.Field(true, k, "alias", layout.Text, layout.Digits)
+	status := b.Code(true, k, "status", statuses...)
+	code := b.Field(false, k, "code", layout.Text, layout.Digits)
+	text := b.Field(false, k, "text", layout.Text)
+	expiry := b.Field(false, k, "new_expiry", layout.Date)
+	product := b.Field(false, k, "product", layout.Text, layout.Digits)
+	date := b.Field(true, k, "event_date", layout.Date)
+	clock := b.Field(false, k, "event_time", layout.Time)
 	zone := f.zone
 	return codec[Status]{
 		detail: k,
@@ -104,13 +104,13 @@ func (b *binder) status(f *frame) codec[Status] {
 }
 
 func (b *binder) charge(*frame) codec[Charge] {
-	k := b.kind("detail")
-	kind := b.code(true, k, "kind", string(Debit), string(Credit))
-	alias := b.field(true, k, "alias", layout.Text, layout.Digits)
-	amount := b.field(true, k, "amount", layout.Amount)
-	orderRef := b.field(false, k, "order_ref", layout.Text)
-	descriptor := b.field(false, k, "descriptor", layout.Text)
-	key := b.field(true, k, "key", layout.Text)
+	k := b.Kind("detail")
+	kind := b.Code(true, k, "kind", string(Debit), string(Credit))
+	alias := b.Field(true, k, "alias", layout.Text, layout.Digits)
+	amount := b.Field(true, k, "amount", layout.Amount)
+	orderRef := b.Field(false, k, "order_ref", layout.Text)
+	descriptor := b.Field(false, k, "descriptor", layout.Text)
+	key := b.Field(true, k, "key", layout.Text)
 	return codec[Charge]{
 		detail: k,
 		get: func(rec *layout.Record, h Header) Charge {
@@ -143,14 +143,14 @@ func (b *binder) charge(*frame) codec[Charge] {
 }
 
 func (b *binder) response(f *frame) codec[Response] {
-	k := b.kind("detail")
-	key := b.field(true, k, "key", layout.Text)
-	result := b.code(true, k, "result", string(Approved), string(Declined), string(Refused))
-	authorization := b.field(false, k, "authorization", layout.Text, layout.Digits)
-	code := b.field(false, k, "code", layout.Text, layout.Digits)
-	text := b.field(false, k, "text", layout.Text)
-	update := b.code(false, k, "card_update", string(Changed), string(Unchanged))
-	date := b.field(false, k, "value_date", layout.Date)
+	k := b.Kind("detail")
+	key := b.Field(true, k, "key", layout.Text)
+	result := b.Code(true, k, "result", string(Approved), string(Declined), string(Refused))
+	authorization := b.Field(false, k, "authorization", layout.Text, layout.Digits)
+	code := b.Field(false, k, "code", layout.Text, layout.Digits)
+	text := b.Field(false, k, "text", layout.Text)
+	update := b.Code(false, k, "card_update", string(Changed), string(Unchanged))
+	date := b.Field(false, k, "value_date", layout.Date)
 	zone := f.zone
 	return codec[Response]{
 		detail: k,

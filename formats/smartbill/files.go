@@ -73,10 +73,10 @@ func openFile[T any](open Open, t *layout.Table, zone *time.Location, purpose st
 }
 
 func bind[T any](t *layout.Table, zone *time.Location, purpose string, details func(*binder, *frame) codec[T]) (frame, codec[T], error) {
-	b := &binder{table: t}
+	b := &binder{layout.Binder{Table: t}}
 	frame := b.frame(zone)
 	codec := details(b, &frame)
-	return frame, codec, b.err(purpose)
+	return frame, codec, b.Err(purpose)
 }
 
 // CheckTable reports whether a table can be used in place of the shipped one of the

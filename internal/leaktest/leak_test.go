@@ -66,7 +66,16 @@ func search(t *testing.T, dir string, originals ...string) {
 
 func hits(t *testing.T, dir string, originals ...string) (found []string) {
 	t.Helper()
+	return hitsOf(t, numbers, dir, originals...)
+}
+
+func hitsOf(t *testing.T, numbers []string, dir string, originals ...string) (found []string) {
+	t.Helper()
 	files := 0
+	needles := make([]needle, len(numbers))
+	for i, number := range numbers {
+		needles[i] = newNeedle(number)
+	}
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -88,8 +97,7 @@ func hits(t *testing.T, dir string, originals ...string) (found []string) {
 			return err
 		}
 		files++
-		for _, number := range numbers {
-			n := newNeedle(number)
+		for _, n := range needles {
 			for _, form := range n.find(append(content, name...)) {
 				found = append(found, fmt.Sprintf("%s holds %s %s", name, n.masked, form))
 			}

@@ -47,6 +47,20 @@ func TestAMessageIsKeptAsItsReaderSeesIt(t *testing.T) {
 				"--b--"),
 			Message{Subject: "Both", Text: "Bonjour\nChloé"},
 		},
+		"the text and the attachments, of which one is plain text, too": {
+			lines("Subject: Report", "Content-Type: multipart/mixed; boundary=m", "",
+				"--m", "Content-Type: text/plain; name=notes.txt", "Content-Disposition: attachment; filename=\"=?UTF-8?q?notes_=C3=A9t=C3=A9.txt?=\"", "", "not the text",
+				"--m", "Content-Type: multipart/alternative; boundary=b", "",
+				"--b", "Content-Type: text/plain", "", "Hello",
+				"--b", "Content-Type: text/html", "", "<p>Hello</p>",
+				"--b--",
+				"--m", "Content-Type: text/csv; charset=utf-8", "Content-Disposition: attachment; filename=report.csv", "Content-Transfer-Encoding: base64", "", base64.StdEncoding.EncodeToString([]byte("a;b\r\n1;é\n")),
+				"--m--"),
+			Message{Subject: "Report", Text: "Hello", Attachments: []Attachment{
+				{Name: "notes été.txt", ContentType: "text/plain", Content: []byte("not the text")},
+				{Name: "report.csv", ContentType: "text/csv", Content: []byte("a;b\r\n1;é\n")},
+			}},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := start(t)
@@ -66,7 +80,11 @@ func TestNothingIsKeptOfWhatIsNoMessage(t *testing.T) {
 		"no header":            lines("just words"),
 		"no plain text":        lines("Subject: HTML", "Content-Type: text/html", "", "<p>Hello</p>"),
 		"parts that never end": lines("Content-Type: multipart/mixed; boundary=b", "", "--b", "Content-Type: text/html", "", "<p>"),
-		"too large":            lines("Subject: Large", "", strings.Repeat("x", maxMessage)),
+		"an attachment that is none": lines("Content-Type: multipart/mixed; boundary=b", "", "--b", "", "Hello",
+			"--b", "Content-Disposition: ;", "", "x", "--b--"),
+		"an attachment in half": lines("Content-Type: multipart/mixed; boundary=b", "", "--b", "", "Hello",
+			"--b", "Content-Disposition: attachment; filename=x", "", "x"),
+		"too large": lines("Subject: Large", "", strings.Repeat("x", maxMessage)),
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := start(t)

@@ -24,40 +24,45 @@ func (m *Message) read(content []byte) error {
 	if m.Subject, err = new(mime.WordDecoder).DecodeHeader(parsed.Header.Get("Subject")); err != nil {
 		return err
 	}
-	m.Text, err = plainText(parsed.Header, parsed.Body)
-	return err
+	texts, err := m.parts(parsed.Header, parsed.Body)
+	if err != nil {
+		return err
+	}
+	if len(texts) == 0 {
+		return errNoText
+	}
+	m.Text = texts[0]
+	return nil
 }
 
 // header is that of a message, or of a part of one.
 type header interface{ Get(name string) string }
 
-// plainText is the first plain text of a body, decoded. Its characters are taken for UTF-8.
-func plainText(h header, body io.Reader) (string, error) {
+// parts keeps the attachments of a body and returns its plain texts, decoded. Their characters
+// are taken for UTF-8.
+func (m *Message) parts(h header, body io.Reader) (texts []string, err error) {
 	kind, parameters := "text/plain", map[string]string(nil)
 	if text := h.Get("Content-Type"); text != "" {
-		var err error
 		if kind, parameters, err = mime.ParseMediaType(text); err != nil {
-			return "", err
+			return nil, err
 		}
 	}
-	switch {
-	case strings.HasPrefix(kind, "multipart/"):
+	if strings.HasPrefix(kind, "multipart/") {
 		parts := multipart.NewReader(body, parameters["boundary"])
 		for {
 			part, err := parts.NextRawPart()
 			if errors.Is(err, io.EOF) {
-				return "", errNoText
+				return texts, nil
 			}
 			if err != nil {
-				return "", err
+				return nil, err
 			}
-			text, err := plainText(part.Header, part)
-			if !errors.Is(err, errNoText) {
-				return text, err
+			more, err := m.parts(part.Header, part)
+			if err != nil {
+				return nil, err
 			}
+			texts = append(texts, more...)
 		}
-	case kind != "text/plain":
-		return "", errNoText
 	}
 	switch strings.ToLower(h.Get("Content-Transfer-Encoding")) {
 	case "quoted-printable":
@@ -65,6 +70,31 @@ func plainText(h header, body io.Reader) (string, error) {
 	case "base64":
 		body = base64.NewDecoder(base64.StdEncoding, body)
 	}
-	text, err := io.ReadAll(body)
-	return strings.ReplaceAll(string(text), "\r\n", "\n"), err
+	content, err := io.ReadAll(body)
+	if err != nil {
+		return nil, err
+	}
+	switch name, attached, err := attachedAs(h); {
+	case err != nil:
+		return nil, err
+	case attached:
+		m.Attachments = append(m.Attachments, Attachment{Name: name, ContentType: kind, Content: content})
+	case kind == "text/plain":
+		texts = append(texts, strings.ReplaceAll(string(content), "\r\n", "\n"))
+	}
+	return texts, nil
+}
+
+// attachedAs is the name of an attachment.
+func attachedAs(h header) (name string, attached bool, err error) {
+	text := h.Get("Content-Disposition")
+	if text == "" {
+		return "", false, nil
+	}
+	disposition, parameters, err := mime.ParseMediaType(text)
+	if err != nil || disposition != "attachment" {
+		return "", false, err
+	}
+	name, err = new(mime.WordDecoder).DecodeHeader(parameters["filename"])
+	return name, true, err
 }

@@ -1,13 +1,16 @@
 """An SMTP server for tests, on aiosmtpd. It prints its port and writes every message that
-it takes into a folder.
+it takes into a folder: NNNN.eml, and each of its attachments decoded as NNNN-N.attachment,
+with NNNN-N.header, two lines of name and type.
 
 smtpd.py FOLDER MODE [CERTIFICATE KEY]
 
 MODE is a comma-separated list: starttls, implicit, auth; refuse-recipient, refuse-sender,
 greylist (451 to the first recipient of each run), cut-in-data (before the message is taken),
-cut-after-data (the message is taken, the answer never leaves).
+cut-after-data (the message is taken, the answer never leaves), refuse-size (552 to the message).
 """
 import asyncio
+import email
+import email.policy
 import os
 import ssl
 import sys
@@ -40,7 +43,16 @@ class Handler:
         if "cut-in-data" in modes:
             server.transport.abort()
             return "451 cut"
+        if "refuse-size" in modes:
+            return "552 5.3.4 message too big"
         self.taken += 1
+        parsed = email.message_from_bytes(envelope.content, policy=email.policy.default)
+        for i, a in enumerate(parsed.iter_attachments()):
+            base = os.path.join(folder, "%04d-%d" % (self.taken, i))
+            with open(base + ".attachment", "wb") as out:
+                out.write(a.get_payload(decode=True))
+            with open(base + ".header", "w", encoding="utf-8") as out:
+                out.write("%s\n%s\n" % (a.get_filename(), a.get_content_type()))
         part = os.path.join(folder, "part")
         with open(part, "wb") as out:
             out.write(envelope.content)

@@ -54,6 +54,15 @@ var outboundTests = []test{
 		wantError(t, out.Release(t.Context(), "a.csv", 6, Digest("charge")), sftpio.ErrNotStored)
 		w.Wants(t, map[string]string{staged: "chance"})
 	}},
+	{"what is withdrawn never appears", func(t *testing.T, w World) {
+		out := w.Outbound(t)
+		must(t, out.Stage(t.Context(), "a.csv", strings.NewReader("charge"), 6, Digest("charge")))
+		must(t, out.Stage(t.Context(), "b.csv", strings.NewReader("charge"), 6, Digest("charge")))
+		must(t, out.Withdraw(t.Context(), "a.csv"))
+		must(t, out.Withdraw(t.Context(), "a.csv"))
+		must(t, out.Release(t.Context(), "b.csv", 6, Digest("charge")))
+		w.Wants(t, map[string]string{"b.csv": "charge"})
+	}},
 	{"publishing leaves alone what is staged", func(t *testing.T, w World) {
 		out := w.Outbound(t)
 		must(t, out.Stage(t.Context(), "a.csv", strings.NewReader("charge"), 6, Digest("charge")))

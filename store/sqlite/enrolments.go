@@ -1,10 +1,13 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
+	"time"
 
 	"cardbatch/batch"
 	"cardbatch/store"
@@ -157,16 +160,22 @@ func (c *change) takeOff(merchant batch.MerchantID, wallet batch.WalletID) error
 	return err
 }
 
-// refold brings an enrolment, its card and its wallet to where all the known events lead.
-func (c *change) refold(id int64) error {
+// refold brings an enrolment, its card and its wallet to where all the known events lead. It
+// returns what the fresh ones among them, given by their ids, are as updates of the card.
+func (c *change) refold(id int64, fresh map[int64]bool) ([]batch.CardUpdate, error) {
 	e, err := enrolmentOf(c, id)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	known, err := eventsOf(c, e)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	card, err := c.enrolledCard(e)
+	if err != nil {
+		return nil, err
+	}
+	updates := updatesOf(e, card, known, fresh)
 	events := make([]batch.StatusEvent, len(known))
 	for i, t := range known {
 		events[i] = t.StatusEvent
@@ -179,26 +188,126 @@ func (c *change) refold(id int64) error {
 	for _, t := range known {
 		if reason := reasons[t.StatusEvent]; reason != t.odd {
 			if err := c.update("status_events", t.id, `odd = ?`, reason); err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
 	if folded != e {
 		if err := c.update("enrolments", id, `status = ?, status_at = ?, code = ?, text = ?`,
 			string(folded.Status), micros(folded.StatusAt), folded.Code, folded.Text); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if folded.Status != e.Status {
 		note := c.exchange()
 		note.Enrolments = append(note.Enrolments, store.EnrolmentChange{ID: id, From: e.Status, To: folded.Status})
 	}
-	return c.changeCard(folded, follows)
+	return updates, c.changeCard(folded, follows, expiryTold(events, follows.NewExpiry))
+}
+
+// enrolledCard reads the card of an enrolment; one without an index: it is gone.
+func (c *change) enrolledCard(e batch.Enrolment) (card batch.Card, err error) {
+	err = each(c, func(row scanner) (err error) {
+		card, err = scanCard(row)
+		return err
+	}, `SELECT `+cardColumns+` FROM cards WHERE merchant = ? AND wallet_id = ? AND card_index = ?`, string(e.Merchant), string(e.Wallet), e.CardIndex)
+	return card, err
+}
+
+// expiryTold is the time of the latest event that told the expiry; zero: none did.
+func expiryTold(events []batch.StatusEvent, expiry string) (at time.Time) {
+	for _, event := range events {
+		if expiry != "" && event.NewExpiry == expiry {
+			at = event.At
+		}
+	}
+	return at
+}
+
+// smartBillOutcomes are the statuses that tell of a card, as outcomes (account updaters, section 8).
+var smartBillOutcomes = map[batch.CardStatus]batch.UpdateOutcome{
+	batch.CardExpiryUpdated: batch.NewExpiry, batch.CardProductUpdated: batch.NewProduct, batch.CardCancelled: batch.AccountClosed,
+}
+
+// updatesOf tells what each fresh event did to the card of an enrolment, as if they had come one by
+// one, in order. A fact that another file told before is none. An acceptance that comes late may
+// let an expiry count that was told before: then it is that update.
+func updatesOf(e batch.Enrolment, card batch.Card, known []toldEvent, fresh map[int64]bool) (updates []batch.CardUpdate) {
+	var events []batch.StatusEvent
+	for _, t := range known {
+		if !fresh[t.id] {
+			events = append(events, t.StatusEvent)
+		}
+	}
+	for _, t := range known {
+		if !fresh[t.id] {
+			continue
+		}
+		event, repeated := t.StatusEvent, slices.ContainsFunc(events, t.sameFact)
+		events = append(events, event)
+		_, follows, contradictions := batch.Fold(e, events)
+		next := card
+		if card.Status != batch.CardDisabled {
+			next.Status = follows.Status
+		}
+		next.Expiry = cmp.Or(follows.NewExpiry, card.Expiry)
+		outcome, tells := smartBillOutcomes[event.Status]
+		word, at := event.Status, event.At
+		if !tells && next.Expiry != card.Expiry {
+			outcome, word, at, tells = batch.NewExpiry, batch.CardExpiryUpdated, expiryTold(events, next.Expiry), true
+		}
+		if !tells || repeated {
+			card = next
+			continue
+		}
+		u := batch.CardUpdate{
+			Merchant: e.Merchant, Wallet: e.Wallet, CardIndex: e.CardIndex, Account: e.SE, Source: "smartbill", Scheme: batch.TypeAmex, Code: string(word), Outcome: outcome,
+			At: at, File: event.File, Line: event.Line, Status: billingOf(next), Old: batch.DataOf(card), New: batch.DataOf(next),
+		}
+		if e.Route == batch.ViaPayline {
+			u.Source, u.File = "payline", ""
+		}
+		odd := ""
+		for _, x := range contradictions {
+			if x.Event == event {
+				odd = x.Reason
+			}
+		}
+		u.Effect = batch.EffectNone
+		switch {
+		case card.Index == 0:
+			u.Note = "the wallet does not have the card any more"
+		case card.Status.Usable() && !next.Status.Usable():
+			u.Effect = batch.EffectDisabled
+		case next.Expiry != card.Expiry:
+			u.Effect = batch.EffectChanged
+		case odd != "":
+		case outcome == batch.AccountClosed:
+			u.Note = "the card is disabled already"
+		case event.NewExpiry == "" && outcome == batch.NewExpiry:
+			u.Note = "the record carries no newer data"
+		case event.NewExpiry == card.Expiry:
+			u.Note = "the card has these data already"
+		case event.NewExpiry != "":
+			u.Effect, u.Note = batch.EffectStale, "the card was changed after that"
+		}
+		u.Note = noted(strings.TrimSpace(event.Code+" "+event.Text), odd, u.Note)
+		updates = append(updates, u)
+		card = next
+	}
+	return updates
+}
+
+// sameFact reports whether an event is the same fact, whoever told it.
+func (t toldEvent) sameFact(event batch.StatusEvent) bool {
+	event.File, event.Line = t.File, t.Line
+	return batch.CompareEvents(t.StatusEvent, event) == 0
 }
 
 // changeCard writes what the events of an enrolment mean for its card and wallet. A card that
-// its merchant or issuer has disabled stays so.
-func (c *change) changeCard(e batch.Enrolment, follows batch.CardChange) error {
+// its merchant or issuer has disabled stays so. expiryAt is the time of the event that told the new
+// expiry.
+func (c *change) changeCard(e batch.Enrolment, follows batch.CardChange, expiryAt time.Time) error {
 	var asking int
 	if err := c.row(`SELECT count(*) FROM partner_files WHERE name = ? AND state = 'open'`, e.AskedIn).Scan(&asking); err != nil {
 		return err
@@ -237,8 +346,9 @@ func (c *change) changeCard(e batch.Enrolment, follows batch.CardChange) error {
 			continue
 		}
 		changed = true
-		if err := c.one("the card", `UPDATE cards SET status = ?, expiry = ?, sealed = CASE WHEN ? THEN sealed END WHERE merchant = ? AND wallet_id = ? AND card_index = ?`,
-			string(now.status), now.expiry, now.sealed, string(e.Merchant), string(e.Wallet), k.index); err != nil {
+		if err := c.one("the card", `UPDATE cards SET status = ?1, changed_at = CASE expiry WHEN ?2 THEN changed_at ELSE ?3 END, expiry = ?2, sealed = CASE WHEN ?4 THEN sealed END
+			WHERE merchant = ?5 AND wallet_id = ?6 AND card_index = ?7`,
+			string(now.status), now.expiry, micros(expiryAt), now.sealed, string(e.Merchant), string(e.Wallet), k.index); err != nil {
 			return err
 		}
 	}

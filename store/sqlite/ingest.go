@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -81,7 +82,7 @@ func (c *change) arrived(f store.PartnerFile) (int64, error) {
 
 // tell writes what a file says.
 func (c *change) tell(f store.PartnerFile, events []batch.StatusEvent, answers []batch.ChargeAnswer, exceptions []batch.PartnerException, at time.Time) error {
-	var touched []int64
+	touched := map[int64]map[int64]bool{} // enrolments, with the ids of their new events
 	exceptions = slices.Clone(exceptions)
 	for _, event := range events {
 		event.File = cmp.Or(event.File, f.Name)
@@ -93,7 +94,7 @@ func (c *change) tell(f store.PartnerFile, events []batch.StatusEvent, answers [
 			exceptions = append(exceptions, batch.PartnerException{File: event.File, Line: event.Line, Alias: event.Alias, Reason: reason})
 			continue
 		}
-		_, err = c.insert("status_events", `INSERT INTO status_events (enrolment, status, code, text, new_expiry, product, at, file, line, told_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id`,
+		id, err := c.insert("status_events", `INSERT INTO status_events (enrolment, status, code, text, new_expiry, product, at, file, line, told_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id`,
 			enrolment, string(event.Status), event.Code, event.Text, event.NewExpiry, event.Product, micros(event.At), event.File, event.Line, at.UnixMicro())
 		if errors.Is(err, sql.ErrNoRows) {
 			continue // known
@@ -101,13 +102,24 @@ func (c *change) tell(f store.PartnerFile, events []batch.StatusEvent, answers [
 		if err != nil {
 			return err
 		}
-		touched = append(touched, enrolment)
+		if touched[enrolment] == nil {
+			touched[enrolment] = map[int64]bool{}
+		}
+		touched[enrolment][id] = true
 	}
-	slices.Sort(touched)
-	for _, enrolment := range slices.Compact(touched) {
-		if err := c.refold(enrolment); err != nil {
+	updates := c.newUpdates(at)
+	for _, enrolment := range slices.Sorted(maps.Keys(touched)) {
+		told, err := c.refold(enrolment, touched[enrolment])
+		if err != nil {
 			return err
 		}
+		updates.all = append(updates.all, told...)
+	}
+	for i := range updates.all {
+		updates.all[i].TakenAt, updates.all[i].SettledAt = at, at
+	}
+	if err := updates.save(0, 0); err != nil {
+		return err
 	}
 	for _, answer := range answers {
 		answer.File = cmp.Or(answer.File, f.Name)

@@ -59,8 +59,8 @@ func (n *session) Reseal(ctx context.Context, wants func(sealed []byte) bool, re
 	return changed, nil
 }
 
-// eachSealed calls renew for every sealed field: of wallets' cards, and of lines
-// that are not final, which counts lead to.
+// eachSealed calls renew for every sealed field: of wallets' cards, of orders that are not
+// carried out, and of lines that are not final, which counts lead to.
 func (n *session) eachSealed(ctx context.Context, renew func(sealed []byte, bound, query string, key ...any) error) error {
 	err := each(n.read(ctx), func(row scanner) error {
 		var merchant batch.MerchantID
@@ -73,6 +73,20 @@ func (n *session) eachSealed(ctx context.Context, renew func(sealed []byte, boun
 		return renew(sealed, batch.CardBinding(merchant, wallet, index),
 			`UPDATE cards SET sealed = ? WHERE merchant = ? AND wallet_id = ? AND card_index = ? AND sealed = ?`, string(merchant), string(wallet), index)
 	}, `SELECT merchant, wallet_id, card_index, sealed FROM cards WHERE sealed IS NOT NULL`)
+	if err != nil {
+		return err
+	}
+	err = each(n.read(ctx), func(row scanner) error {
+		var id int64
+		var merchant batch.MerchantID
+		var wallet batch.WalletID
+		var index int
+		var sealed []byte
+		if err := row.Scan(&id, &merchant, &wallet, &index, &sealed); err != nil {
+			return err
+		}
+		return renew(sealed, batch.CardBinding(merchant, wallet, index), `UPDATE card_orders SET sealed = ? WHERE id = ? AND sealed = ?`, id)
+	}, `SELECT id, merchant, wallet_id, card_index, sealed FROM card_orders WHERE `+openOrders+` AND sealed IS NOT NULL`)
 	if err != nil {
 		return err
 	}

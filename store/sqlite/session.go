@@ -73,8 +73,10 @@ func (n *session) start(ctx context.Context, kind, text string, bound func(conte
 	n.fence = info.Fence + 1
 	err = n.writeAt(ctx, info.Fence, kind, 0, func(c *change) error {
 		c.body.Text = text
-		_, err := c.exec(`UPDATE store SET fence = ?`, n.fence)
-		return err
+		if _, err := c.exec(`UPDATE store SET fence = ?`, n.fence); err != nil {
+			return err
+		}
+		return c.bindUpdates()
 	})
 	if err != nil {
 		return err

@@ -268,6 +268,12 @@ func (c *change) record(outcomes []store.LineOutcome, merchants map[batch.FileID
 		if err := c.changes(o.At, merchants[o.At.File], &o.Changes); err != nil {
 			return err
 		}
+		if err := c.schedules(o, facts[o.At], merchants[o.At.File]); err != nil {
+			return err
+		}
+		if err := c.toldByAnswer(o, merchants[o.At.File]); err != nil {
+			return err
+		}
 		if _, err := c.notify(o.Notify); err != nil {
 			return err
 		}

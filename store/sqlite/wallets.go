@@ -22,10 +22,10 @@ func scanWallet(row scanner) (*batch.Wallet, error) {
 	return &w, err
 }
 
-const cardColumns = `card_index, status, token, fingerprint, first_six, last_four, expiry, type, cardholder, network_transaction, sealed`
+const cardColumns = `card_index, status, token, fingerprint, first_six, last_four, expiry, type, cardholder, network_transaction, sealed, changed_at`
 
 func scanCard(row scanner, extra ...any) (c batch.Card, err error) {
-	targets := [...]any{&c.Index, &c.Status, &c.Token, &c.Fingerprint, &c.FirstSix, &c.LastFour, &c.Expiry, &c.Type, &c.Cardholder, &c.NetworkTransaction, &c.Sealed}
+	targets := [...]any{&c.Index, &c.Status, &c.Token, &c.Fingerprint, &c.FirstSix, &c.LastFour, &c.Expiry, &c.Type, &c.Cardholder, &c.NetworkTransaction, &c.Sealed, timestamp{&c.ChangedAt}}
 	err = row.Scan(append(targets[:], extra...)...)
 	return c, err
 }
@@ -41,12 +41,12 @@ func (s *Store) Wallets(ctx context.Context, merchant batch.MerchantID, ids []ba
 	// Several lines may name one wallet; in order, each page is read once.
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	wallets := make(map[batch.WalletID]*batch.Wallet, len(ids))
-	err := s.wallets(ctx, merchant, ids, wallets)
+	err := walletsOf(s.read(ctx), merchant, ids, wallets)
 	return wallets, fault("read wallets", err)
 }
 
-func (s *Store) wallets(ctx context.Context, merchant batch.MerchantID, ids []batch.WalletID, into map[batch.WalletID]*batch.Wallet) error {
-	q := s.read(ctx)
+// walletsOf reads wallets with their cards.
+func walletsOf(q querier, merchant batch.MerchantID, ids []batch.WalletID, into map[batch.WalletID]*batch.Wallet) error {
 	err := eachOf(q, func(row scanner) error {
 		w, err := scanWallet(row)
 		into[w.ID] = w
@@ -100,7 +100,7 @@ func (s *Store) ListWallets(ctx context.Context, merchant batch.MerchantID) iter
 				ids[i] = w.ID
 			}
 			full := map[batch.WalletID]*batch.Wallet{}
-			if err := s.wallets(ctx, chunk[0].Merchant, ids, full); err != nil {
+			if err := walletsOf(s.read(ctx), chunk[0].Merchant, ids, full); err != nil {
 				return err
 			}
 			for _, id := range ids {
@@ -164,9 +164,9 @@ func (c *change) saveCards(w *batch.Wallet) error {
 		return err
 	}
 	for _, card := range w.Cards {
-		_, err := c.exec(`INSERT INTO cards (merchant, wallet_id, `+cardColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		_, err := c.exec(`INSERT INTO cards (merchant, wallet_id, `+cardColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			string(w.Merchant), string(w.ID), card.Index, string(card.Status), card.Token, card.Fingerprint, card.FirstSix, card.LastFour,
-			card.Expiry, card.Type, card.Cardholder, card.NetworkTransaction, blob(card.Sealed))
+			card.Expiry, card.Type, card.Cardholder, card.NetworkTransaction, blob(card.Sealed), micros(card.ChangedAt))
 		if err != nil {
 			return err
 		}

@@ -45,6 +45,10 @@ func Run(t *testing.T, fixture func(t *testing.T) Fixture) {
 		{"retention", retentionTests},
 		{"partners", partnerTests},
 		{"ingestion", ingestTests},
+		{"account updaters", updaterTests},
+		{"card updates", updateTests},
+		{"card orders", orderTests},
+		{"update reports", updateReportTests},
 		{"properties", propertyTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {

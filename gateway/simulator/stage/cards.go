@@ -7,13 +7,18 @@ import (
 	"time"
 )
 
-// TestCards are the published test numbers (mastercard-gateway facts, section 7) and
-// the one that every processor knows. Any other number is refused: no real card may
-// ever come here.
+// TestCards are the published test numbers (mastercard-gateway facts, section 7), the
+// one that every processor knows, and some of other processors. Any other number is
+// refused: no real card may ever come here.
 var TestCards = map[string]string{
 	"5123450000000008": "MASTERCARD", "2223000000000007": "MASTERCARD", "5111111111111118": "MASTERCARD", "2223000000000023": "MASTERCARD",
 	"4970100000000055": "VISA", "4970100000000113": "VISA", "4970101000001002": "VISA", "5970100300000067": "MASTERCARD", // Lyra's
 	"4508750015741019": "VISA", "4012000033330026": "VISA", "4111111111111111": "VISA",
+	// Other processors' own, for demonstrations with many cards.
+	"4012888888881881": "VISA", "4242424242424242": "VISA", "4000056655665556": "VISA", "4444333322221111": "VISA",
+	"4917610000000000": "VISA", "4988438843884305": "VISA", "5105105105105100": "MASTERCARD",
+	"5101180000000007": "MASTERCARD", "5200828282828210": "MASTERCARD", "5454545454545454": "MASTERCARD", "5555444433331111": "MASTERCARD", "5577000055770004": "MASTERCARD",
+	"2222400070000005": "MASTERCARD", "2222410740360010": "MASTERCARD", "2223003122003222": "MASTERCARD",
 	"371881634498004": "AMEX", "371881127160004": "AMEX", "371881245560002": "AMEX", "371881911767006": "AMEX",
 	"30123400000000": "DINERS_CLUB", "36259600000012": "DINERS_CLUB",
 	"3528000000000007": "JCB", "3528111100000001": "JCB",
