@@ -497,6 +497,22 @@ func TestRequestsKeepWithinTheLimitsOfTheProvider(t *testing.T) {
 	}
 }
 
+func TestAcknowledgementsOfTheSameBytesAreAboutTheirOwnRequests(t *testing.T) {
+	w := newUpdaterWorld(t)
+	w.configure("    kind: paysafe", "    kind: paysafe\n    max_records: 1")
+	w.store("CUST-1 4111111111111111 1226", "CUST-2 5123450000000008 1226")
+	w.now = december
+	w.do(0, "run")
+	w.pass("2026-12-01T12:00:00Z")
+	acks := w.names("paysafe/Outgoing")
+	same(t, "acknowledgements", len(acks), 2)
+	same(t, "bytes", w.read("paysafe/Outgoing/"+acks[1]), w.read("paysafe/Outgoing/"+acks[0]))
+	w.do(0, "run")
+	for _, r := range w.status(0).Requests {
+		same(t, r.Name, string(r.State), "accepted")
+	}
+}
+
 func TestTheMonthIsThatOfTheInstallationsTimeZone(t *testing.T) {
 	w := newUpdaterWorld(t)
 	w.configure("    kind: paysafe", "    kind: paysafe\n    select: manual")
@@ -899,6 +915,25 @@ func TestAGatewayThatTakesNoNumberKeepsTheUpdateWaiting(t *testing.T) {
 			w.do(0, "audit", "verify")
 		})
 	}
+}
+
+func TestAnOrderInDoubtDoesNotOverwriteWhatTheMerchantBroughtSince(t *testing.T) {
+	w := renewed(t, "4012000033330026")
+	if err := w.bank.Plan(stage.Fault{Operation: "TOKENIZE", Phase: stage.ResetAfter}); err != nil { // the order, not the line after it
+		t.Fatal(err)
+	}
+	result := w.put("command;contract;wallet_id;card_number;card_expiry", "updateWallet;1;CUST-1;5123450000000008;0130")
+	w.do(14, "run")
+	w.wants(result, map[string]string{"F2-1": "approved 02500"})
+	tokens := w.bank.Stats().Tokens
+	w.now = w.now.Add(time.Hour)
+	w.do(0, "run")
+	same(t, "card", w.card("CUST-1"), "active 512345******0008 0130 active")
+	same(t, "tokens: the bank was not told of the older number again", w.bank.Stats().Tokens, tokens)
+	same(t, "outcomes", w.outcomesOf("2026-12"), []string{"CUST-1 A new_number stale"})
+	same(t, "payment", w.pay(0, "CUST-1"), []string{"approved 00000"})
+	same(t, "charged", w.charged("F3-1"), "512345xxxxxx0008 1/30")
+	w.do(0, "audit", "verify")
 }
 
 func TestANumberThatTheGatewayRefusesIsReported(t *testing.T) {
